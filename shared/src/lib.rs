@@ -1,1 +1,18 @@
-//! The deployment state machine of Tidegate.
+//! The deployment state machine of Tidegate, the ports that it is driven through, and (feature `aws`) the adapters.
+//!
+//! `ARCHITECTURE.md` follows one event through these rooms.
+#![warn(missing_docs)]
+
+pub mod analysis;
+pub mod api;
+pub mod audit;
+pub mod events;
+pub mod fault;
+pub mod ids;
+pub mod machine;
+pub mod observation;
+pub mod plan;
+pub mod ports;
+pub mod rollout;
+pub mod spec;
+pub mod weight;

@@ -1,0 +1,137 @@
+//! What is to be done: a closed enum out. Effects are absolute and idempotent.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::MeasureRequest;
+use crate::ids::{RolloutId, ServiceArn, TargetGroupArn, TaskDefinitionArn};
+use crate::observation::{Action, RuleRef};
+use crate::weight::Weight;
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "effect")]
+pub enum Effect {
+    /// Describe everything that the rollout touches.
+    Observe {
+        /// The answer carries it back.
+        generation: u64,
+    },
+    /// Change the world.
+    Perform {
+        /// The answer carries it back; the performer re-reads that it still stands.
+        token: u64,
+        /// What.
+        write: Write,
+    },
+    /// Read metrics, in the function that can do nothing else.
+    Measure(MeasureRequest),
+    /// Send a delayed message.
+    WakeAt {
+        /// When it is to arrive.
+        at: Timestamp,
+        /// The chain that it belongs to.
+        generation: u64,
+    },
+    /// Tell the bus.
+    Announce(Announcement),
+}
+
+/// A change of the world.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "write")]
+pub enum Write {
+    /// Weights on every managed rule.
+    SetWeights {
+        /// The canary's share.
+        canary: Weight,
+        /// The whole action list of each rule.
+        rules: Vec<RuleWrite>,
+    },
+    /// The recorded baseline on every managed rule, verbatim. Not gated by any read.
+    GoHome {
+        /// The whole action list of each rule.
+        rules: Vec<RuleWrite>,
+    },
+    /// A revision and a count on a service.
+    Deploy {
+        /// The service.
+        service: ServiceArn,
+        /// The revision.
+        revision: TaskDefinitionArn,
+        /// The desired count.
+        tasks: u32,
+    },
+    /// A count on a service, nothing else.
+    Scale {
+        /// The service.
+        service: ServiceArn,
+        /// The desired count.
+        tasks: u32,
+        /// Re-read just before: not while this group has weight on any of these rules.
+        unless_weighted: Option<Weighted>,
+    },
+}
+
+/// The whole action list that a rule gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleWrite {
+    /// Where.
+    pub rule: RuleRef,
+    /// What.
+    pub actions: Vec<Action>,
+    /// What must be there just before; `None` writes whatever is there (the way home).
+    pub only_if: Option<Vec<Action>>,
+}
+
+/// The precondition of taking capacity away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Weighted {
+    /// The group that must carry no weight.
+    pub group: TargetGroupArn,
+    /// On any of these.
+    pub rules: Vec<RuleRef>,
+}
+
+/// A transition, told once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Announcement {
+    /// Which rollout.
+    pub rollout: RolloutId,
+    /// `RolloutStarted`, `StepStarted`, `WeightVerified`, `RolloutPaused`, `RolloutAborting`, `RolloutCompleted`, …
+    pub what: Transition,
+    /// One sentence for people.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The transitions that are announced. Their names are detail-types on the bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Transition {
+    /// A rollout began.
+    RolloutStarted,
+    /// A step began.
+    StepStarted,
+    /// A weight was read back on every rule.
+    WeightVerified,
+    /// It waits for a clock or a person.
+    RolloutPaused,
+    /// It goes on.
+    RolloutResumed,
+    /// It goes home.
+    RolloutAborting,
+    /// All weights are home.
+    WeightsHome,
+    /// Going home is held or refused: a person is needed now.
+    RollbackBlocked,
+    /// It is home. Final.
+    RolloutDegraded,
+    /// The canary is the stable side.
+    RolloutPromoted,
+    /// Everything is done. Final.
+    RolloutHealthy,
+}

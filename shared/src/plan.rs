@@ -1,0 +1,80 @@
+//! The compiled rollout: an explicit list of steps, so specific that executing it has no choices left.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::weight::Weight;
+
+/// The steps from the first deployed task to the last removed one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Plan {
+    /// In order; the last two are always `Promote` and `CleanUp`.
+    pub steps: Vec<Step>,
+}
+
+/// One step. All counts and weights are absolute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Step {
+    /// The canary service gets the new revision with this many tasks; done when as many targets are healthy.
+    Deploy {
+        /// Desired count of the canary service.
+        tasks: u32,
+    },
+    /// The canary service gets this many tasks; done when as many targets are healthy.
+    Scale {
+        /// Desired count of the canary service.
+        tasks: u32,
+    },
+    /// This share of traffic goes to the canary on every managed rule; done when read back and settled.
+    SetWeight {
+        /// The canary's share.
+        canary: Weight,
+        /// Healthy canary targets without which the weight is not raised.
+        needs: u32,
+    },
+    /// Wait for a time, or for a person.
+    Pause {
+        /// `None` waits for `promote`.
+        duration: Option<SignedDuration>,
+    },
+    /// Judge metrics of the canary.
+    Analysis {
+        /// Names of the spec's metrics.
+        metrics: Vec<String>,
+    },
+    /// Wait at 100 %, the way home still open.
+    Bake {
+        /// How long.
+        duration: SignedDuration,
+    },
+    /// The point of no return: the canary becomes stable.
+    Promote,
+    /// The old revision's tasks are removed.
+    CleanUp {
+        /// Wait before removing them, beside the drain.
+        delay: SignedDuration,
+    },
+}
+
+/// Prints a step as `plan`, `get` and logs show it: `setWeight 20`, `pause 5m`, `deploy 1 task`.
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Deploy { tasks } => write!(f, "deploy {}", counted(*tasks)),
+            Self::Scale { tasks } => write!(f, "scale {}", counted(*tasks)),
+            Self::SetWeight { canary, .. } => write!(f, "setWeight {canary}"),
+            Self::Pause { duration: Some(duration) } => write!(f, "pause {duration:#}"),
+            Self::Pause { duration: None } => write!(f, "pause until promoted"),
+            Self::Analysis { metrics } => write!(f, "analysis {}", metrics.join(", ")),
+            Self::Bake { duration } => write!(f, "bake {duration:#}"),
+            Self::Promote => write!(f, "promote"),
+            Self::CleanUp { .. } => write!(f, "cleanUp"),
+        }
+    }
+}
+
+fn counted(tasks: u32) -> String {
+    if tasks == 1 { "1 task".to_owned() } else { format!("{tasks} tasks") }
+}

@@ -1,0 +1,320 @@
+//! The persisted record of one rollout. Only `machine::step` changes it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::AnalysisRun;
+use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskArn, TaskDefinitionArn};
+use crate::machine::effect::Write;
+use crate::observation::{Observation, RuleSeen};
+use crate::plan::{Plan, Step};
+use crate::spec::RolloutSpec;
+use crate::weight::Weight;
+
+/// The schema that this code writes. It reads this one and the one before.
+pub const SCHEMA: u32 = 1;
+
+/// One service moving from one revision to the next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// Schema of this record.
+    pub schema: u32,
+    /// Its id.
+    pub id: RolloutId,
+    /// The spec, pinned at start: later edits concern the next rollout.
+    pub spec: RolloutSpec,
+    /// The compiled steps, pinned at start.
+    pub plan: Plan,
+    /// What was there before the first mutation, and the way home.
+    pub baseline: Baseline,
+    /// Who asked for it.
+    pub started_by: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// The point of no return: after it only `undo` leads back.
+    pub promoted_at: Option<Timestamp>,
+    /// When it reached its end.
+    pub ended_at: Option<Timestamp>,
+    /// Where it is as a whole.
+    pub phase: Phase,
+    /// Index of the current step in the plan.
+    pub cursor: usize,
+    /// What has been reached within the current step.
+    pub step: StepState,
+    /// When each step so far was entered; one entry per step at most.
+    pub entered: Vec<Timestamp>,
+    /// The canary's share that we wrote or adopted last.
+    pub commanded: Weight,
+    /// The last generation given out, to a look or to a write.
+    pub generation: u64,
+    /// The generation at which the last write was answered: only newer looks count.
+    pub answered: u64,
+    /// The one batch of mutating effects in the air.
+    pub in_flight: Option<InFlight>,
+    /// The look that has been asked for and not answered.
+    pub looking: Option<Look>,
+    /// The last look that counts.
+    pub seen: Option<Observation>,
+    /// The one live chain of delayed messages.
+    pub timer: Timer,
+    /// Writes that failed since the last one that worked, and why the last did.
+    pub trouble: Option<Trouble>,
+    /// What is known of the canary's tasks from their own events.
+    pub tasks: BTreeMap<TaskArn, TaskFact>,
+}
+
+/// What was there before the first mutation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Baseline {
+    /// The side with all the traffic. Pinned until the end.
+    pub stable: Side,
+    /// The side with none.
+    pub canary: Side,
+    /// The revision to roll out.
+    pub revision: TaskDefinitionArn,
+    /// Every managed rule with its whole action list: the way home, verbatim.
+    pub rules: Vec<RuleSeen>,
+    /// The spec's alarms by name.
+    pub alarms: BTreeMap<String, AlarmArn>,
+}
+
+/// One of the twins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Side {
+    /// The service.
+    pub service: ServiceArn,
+    /// Its target group.
+    pub group: TargetGroupArn,
+    /// The group's load balancer, as CloudWatch's dimension says it.
+    pub load_balancer: String,
+    /// The task definition that it ran at start.
+    pub revision: TaskDefinitionArn,
+    /// Its desired count at start.
+    pub tasks: u32,
+    /// How long its deregistered targets drain.
+    pub deregistration_delay: SignedDuration,
+}
+
+/// Where a rollout is as a whole; each phase keeps its own data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "phase")]
+pub enum Phase {
+    /// Moving, or about to.
+    Progressing,
+    /// Waiting for a clock or a person; abort stays armed.
+    Paused {
+        /// What for.
+        reason: PauseReason,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// On the way home.
+    Aborting {
+        /// Why.
+        reason: AbortReason,
+        /// Since when.
+        since: Timestamp,
+        /// How far.
+        home: Homeward,
+    },
+    /// Promoted: the canary is the stable side. Final.
+    Healthy,
+    /// Home again. Final.
+    Degraded {
+        /// Why it went home.
+        reason: AbortReason,
+    },
+}
+
+/// What a pause waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "for")]
+pub enum PauseReason {
+    /// The plan's own pause; `until` is `None` where it waits for `promote`.
+    Step {
+        /// When it ends by itself.
+        until: Option<Timestamp>,
+    },
+    /// A person said `pause`; `resume` ends it.
+    Person {
+        /// The caller's ARN.
+        by: String,
+    },
+    /// An analysis could not tell.
+    Inconclusive {
+        /// Which metric.
+        metric: String,
+        /// What was missing.
+        why: String,
+    },
+    /// Somebody else changed weights, a service, or an alarm.
+    Drift {
+        /// What was found, and what was expected.
+        what: String,
+    },
+    /// A write is refused for good until a person changes something.
+    Blocked {
+        /// The service's words.
+        why: String,
+    },
+}
+
+/// Why a rollout goes home.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "because")]
+pub enum AbortReason {
+    /// An alarm of the spec went to ALARM.
+    Alarm {
+        /// Its name.
+        name: String,
+    },
+    /// An analysis failed.
+    Analysis {
+        /// Which metric.
+        metric: String,
+        /// The values, in a sentence.
+        why: String,
+    },
+    /// A person said `abort`.
+    Person {
+        /// The caller's ARN.
+        by: String,
+    },
+    /// No progress for the spec's deadline.
+    ProgressDeadline {
+        /// Which step.
+        step: String,
+        /// What it waited for last.
+        waiting_on: String,
+    },
+}
+
+/// How far the way home has been walked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "at")]
+pub enum Homeward {
+    /// Weights are not yet read back at home on every rule.
+    Weights,
+    /// They are, since `home_at`; the canary drains until its tasks may go.
+    Draining {
+        /// When home was first read back.
+        home_at: Timestamp,
+    },
+    /// Held: home was last seen without a healthy target while the canary had some. A person is called.
+    Held {
+        /// Healthy targets at home and at the canary.
+        why: String,
+    },
+}
+
+/// What has been reached within the current step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "state")]
+pub enum StepState {
+    /// Under way since `since`; `progress_at` is when something last got better.
+    Working {
+        /// When the step began.
+        since: Timestamp,
+        /// When healthy targets or running tasks last grew.
+        progress_at: Timestamp,
+        /// The best count so far.
+        best: u32,
+    },
+    /// The weight has been read back on every rule since `at`; it settles.
+    Verified {
+        /// When it was first read back.
+        at: Timestamp,
+    },
+    /// A pause, a bake or a clean-up delay.
+    Waiting {
+        /// When it ends; `None` waits for a person.
+        until: Option<Timestamp>,
+    },
+    /// An analysis.
+    Judging {
+        /// Its measurements.
+        run: AnalysisRun,
+    },
+}
+
+/// The one batch of mutating effects in the air.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InFlight {
+    /// The generation given to it; its performer re-reads that it still stands.
+    pub token: u64,
+    /// What is being written.
+    pub write: Write,
+    /// When its performer has certainly stopped.
+    pub expires_at: Timestamp,
+}
+
+/// A look that has been asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Look {
+    /// The generation given to it.
+    pub generation: u64,
+    /// When.
+    pub asked_at: Timestamp,
+}
+
+/// The one live chain of delayed messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timer {
+    /// Messages of another generation end their chain.
+    pub generation: u64,
+    /// When the live message arrives.
+    pub armed_until: Option<Timestamp>,
+}
+
+/// Writes that do not work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    /// How many in a row.
+    pub failures: u32,
+    /// The last one's words.
+    pub why: String,
+    /// No write before this.
+    pub retry_at: Timestamp,
+}
+
+/// What a task's own events say; folded by `version`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskFact {
+    /// `detail.version`, which grows by one per change of the task.
+    pub version: u64,
+    /// `lastStatus`.
+    pub last_status: String,
+    /// `stoppedReason`, from the first event that has a stop code on.
+    pub stopped_reason: Option<String>,
+}
+
+impl Rollout {
+    /// Whether it has reached its end.
+    pub fn is_finished(&self) -> bool {
+        match self.phase {
+            Phase::Healthy | Phase::Degraded { .. } => true,
+            Phase::Progressing | Phase::Paused { .. } | Phase::Aborting { .. } => false,
+        }
+    }
+
+    /// Returns the current step.
+    pub fn current(&self) -> &Step {
+        let last = self.plan.steps.len().saturating_sub(1);
+        &self.plan.steps[self.cursor.min(last)]
+    }
+
+    /// Returns the services whose events concern it.
+    pub fn services(&self) -> [&ServiceArn; 2] {
+        [&self.baseline.stable.service, &self.baseline.canary.service]
+    }
+}

@@ -1,0 +1,185 @@
+//! What the user writes: one service moving from one revision to the next.
+//!
+//! The types here are the meaning of a spec. Reading YAML into them, with every mistake named at its line and
+//! column, is `reader`'s part.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::weight::Weight;
+
+/// One service moving from one revision to the next: what, how, and what is watched meanwhile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutSpec {
+    /// The service's name as people say it; first part of every rollout id.
+    pub name: String,
+    /// Where revisions run.
+    pub workload: WorkloadSpec,
+    /// The revision to roll out, as `family:revision` or ARN; `start` may name another.
+    pub task_definition: Option<String>,
+    /// CloudWatch alarms by name, watched for the whole rollout: any in ALARM sends it home.
+    pub alarms: Vec<String>,
+    /// The metrics that analysis steps refer to by name.
+    pub metrics: Vec<MetricSpec>,
+    /// How traffic moves.
+    pub strategy: StrategySpec,
+    /// Longest time without progress of a deploying, scaling or weight step; then the rollout goes home.
+    pub progress_deadline: SignedDuration,
+}
+
+/// Where a revision runs and who moves its traffic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WorkloadSpec {
+    /// Two ordinary ECS services, each with its own target group; the roles swap at promotion.
+    TwinServices {
+        /// The cluster's name or ARN.
+        cluster: String,
+        /// The names of the two services, in no particular order: which is stable is read from live weights.
+        services: [String; 2],
+    },
+}
+
+/// How traffic moves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StrategySpec {
+    /// Step by step.
+    Canary(CanarySpec),
+}
+
+/// A canary: steps, then a bake at 100 %, then promotion and clean-up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CanarySpec {
+    /// The user's steps, in order; a last step to 100 % is added where it is not written.
+    pub steps: Vec<CanaryStep>,
+    /// Wait at 100 % before promotion, with the way home open (`bakeTimeInMinutes`).
+    pub bake: SignedDuration,
+    /// After promotion, how long the old revision keeps its tasks (`scaleDownDelaySeconds`).
+    pub scale_down_delay: SignedDuration,
+    /// After an abort, how long the canary keeps its tasks (`abortScaleDownDelaySeconds`).
+    pub abort_scale_down_delay: SignedDuration,
+}
+
+/// One step as the user writes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CanaryStep {
+    /// Send this share of traffic to the canary.
+    SetWeight(Weight),
+    /// Decouple the canary's task count from its weight.
+    SetCanaryScale(CanaryScale),
+    /// Wait: for a time, or for a person.
+    Pause {
+        /// How long; `None` waits for `promote`.
+        duration: Option<SignedDuration>,
+    },
+    /// Judge these metrics before going on.
+    Analysis {
+        /// Names of `metrics`.
+        metrics: Vec<String>,
+    },
+}
+
+/// How many tasks the canary has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CanaryScale {
+    /// So many.
+    Replicas(u32),
+    /// This share of the stable side's count, in per cent of it, rounded up.
+    Percent(u32),
+    /// Follow the weight again: the share of tasks that the share of traffic needs.
+    MatchTrafficWeight,
+}
+
+/// A typed threshold on a CloudWatch metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricSpec {
+    /// Its name; unique in the spec.
+    pub name: String,
+    /// What is measured.
+    pub source: MetricSource,
+    /// What a good value is.
+    pub threshold: Threshold,
+    /// Time between measurements and length of each measured window; whole minutes.
+    pub interval: SignedDuration,
+    /// Wait before the first window begins.
+    pub initial_delay: SignedDuration,
+    /// Successful measurements that make the analysis successful.
+    pub count: u32,
+    /// More failed measurements than this fail the analysis.
+    pub failure_limit: u32,
+    /// More inconclusive measurements than this make it inconclusive: the rollout pauses for a person.
+    pub inconclusive_limit: u32,
+    /// More errors of the provider in a row than this make it inconclusive, too: never a success.
+    pub consecutive_error_limit: u32,
+    /// The least canary requests in a window for its value to count.
+    pub minimum_samples: u64,
+    /// What a window with no data, or with too few samples, counts as. Never a success.
+    pub no_data: NoDataPolicy,
+}
+
+/// What is measured, always of the canary's target group unless it says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MetricSource {
+    /// Share of requests that the canary's targets answered with 5xx, 0 to 1.
+    ErrorRate,
+    /// The canary's `TargetResponseTime`, in seconds.
+    ResponseTime {
+        /// `Average` or a percentile such as `p99`.
+        statistic: String,
+    },
+    /// Any CloudWatch metric.
+    CloudWatch {
+        /// For example `Shop/Checkout`.
+        namespace: String,
+        /// For example `OrdersLost`.
+        metric_name: String,
+        /// Dimension names and values.
+        dimensions: Vec<(String, String)>,
+        /// `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount` or a percentile.
+        statistic: String,
+    },
+}
+
+/// What a good value is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Threshold {
+    /// Good while value ≤ this.
+    AtMost(f64),
+    /// Good while value ≥ this.
+    AtLeast(f64),
+}
+
+impl Threshold {
+    /// Whether a value is good. NaN is not.
+    pub fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(limit) => value <= limit,
+            Self::AtLeast(limit) => value >= limit,
+        }
+    }
+}
+
+/// What a window without enough data counts as. There is no variant for success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NoDataPolicy {
+    /// As an inconclusive measurement.
+    Inconclusive,
+    /// As a failed measurement.
+    Failed,
+}
+
+impl RolloutSpec {
+    /// Returns the metric of that name.
+    pub fn metric(&self, name: &str) -> Option<&MetricSpec> {
+        self.metrics.iter().find(|metric| metric.name == name)
+    }
+}
