@@ -1,1 +1,5 @@
-//! The sandbox.
+//! The sandbox: one World, and the serverless platform around it, on one machine.
+
+pub mod http;
+pub mod platform;
+pub mod wire;

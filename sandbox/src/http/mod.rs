@@ -1,0 +1,3 @@
+//! The AWS door: one loopback listener that speaks for every service.
+
+pub mod aws;
