@@ -21,6 +21,9 @@ pub struct Report {
     pub message: String,
     /// What it waits for; never empty while it is not finished.
     pub waiting_on: String,
+    /// Whether nothing more happens until a person acts: a pause without an end, or a way home that is held.
+    /// `tidegate status --wait` ends here with its code for "paused".
+    pub needs_person: bool,
     /// The next time that it wakes up by itself.
     pub next_wake_up: Option<Timestamp>,
     /// Index of the current step.
