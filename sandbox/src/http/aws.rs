@@ -29,6 +29,8 @@ pub struct AwsRequest {
     /// The operation, as in `DescribeRules`.
     pub action: String,
     pub protocol: Protocol,
+    /// A UUID that the door gives to each request; every answer carries it back.
+    pub request_id: String,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
@@ -58,7 +60,7 @@ impl AwsRequest {
         AwsReply {
             status: 200,
             content_type: self.content_type(),
-            headers: self.protocol_headers(),
+            headers: self.reply_headers(),
             body: body.into(),
             error: None,
         }
@@ -66,22 +68,16 @@ impl AwsRequest {
 
     /// An error in the shape that this request's protocol gives it.
     pub fn error(&self, status: u16, code: &str, message: &str) -> AwsReply {
-        let fault = if status < 500 {
-            Fault::Sender
-        } else {
-            Fault::Receiver
-        };
+        let fault = if status < 500 { Fault::Sender } else { Fault::Receiver };
         let body = match self.protocol {
-            Protocol::Json { .. } => serde_json::json!({ "__type": code, "message": message })
-                .to_string()
-                .into_bytes(),
-            Protocol::Query => query_error(fault, code, message).into_bytes(),
+            Protocol::Json { .. } => serde_json::json!({ "__type": code, "message": message }).to_string().into_bytes(),
+            Protocol::Query => query_error(fault, code, message, &self.request_id).into_bytes(),
             Protocol::RpcV2Cbor => cbor_error(code, message),
         };
         AwsReply {
             status,
             content_type: self.content_type(),
-            headers: self.protocol_headers(),
+            headers: self.reply_headers(),
             body,
             error: Some(code.to_owned()),
         }
@@ -95,52 +91,53 @@ impl AwsRequest {
         }
     }
 
-    /// The answer to a call that this sandbox does not know, by name.
+    /// The answer to a call that this sandbox does not know, by name, in the
+    /// words that AWS has for an operation that does not exist.
     pub fn not_implemented(&self) -> AwsReply {
-        let message = format!("not implemented: {}:{}", self.service, self.action);
-        self.error(501, "NotImplemented", &message)
+        let message = format!("not implemented in the sandbox: {}:{}", self.service, self.action);
+        match self.protocol {
+            Protocol::Json { .. } => self.error(400, "UnknownOperationException", &message),
+            Protocol::Query => self.error(400, "InvalidAction", &message),
+            Protocol::RpcV2Cbor => self.error(404, "UnknownOperationException", &message),
+        }
     }
 
     fn content_type(&self) -> &'static str {
         match self.protocol {
-            Protocol::Json {
-                version: JsonVersion::V1_0,
-            } => "application/x-amz-json-1.0",
-            Protocol::Json {
-                version: JsonVersion::V1_1,
-            } => "application/x-amz-json-1.1",
+            Protocol::Json { version: JsonVersion::V1_0 } => "application/x-amz-json-1.0",
+            Protocol::Json { version: JsonVersion::V1_1 } => "application/x-amz-json-1.1",
             Protocol::Query => "text/xml",
             Protocol::RpcV2Cbor => "application/cbor",
         }
     }
 
-    fn protocol_headers(&self) -> Vec<(&'static str, String)> {
+    fn reply_headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = vec![("x-amzn-requestid", self.request_id.clone())];
         match self.protocol {
-            Protocol::Json { .. } | Protocol::Query => Vec::new(),
-            Protocol::RpcV2Cbor => vec![("smithy-protocol", "rpc-v2-cbor".to_owned())],
+            Protocol::Json { .. } | Protocol::Query => {}
+            Protocol::RpcV2Cbor => headers.push(("smithy-protocol", "rpc-v2-cbor".to_owned())),
         }
+        headers
     }
 }
 
-fn query_error(fault: Fault, code: &str, message: &str) -> String {
+fn query_error(fault: Fault, code: &str, message: &str, request_id: &str) -> String {
     let kind = match fault {
         Fault::Sender => "Sender",
         Fault::Receiver => "Receiver",
     };
     format!(
         "<ErrorResponse><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message></Error>\
-         <RequestId>00000000-0000-4000-8000-000000000000</RequestId></ErrorResponse>",
+         <RequestId>{}</RequestId></ErrorResponse>",
         xml_text(code),
-        xml_text(message)
+        xml_text(message),
+        xml_text(request_id)
     )
 }
 
 /// Escapes a text for XML.
 pub fn xml_text(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// A CBOR map of two texts: all that an error needs.
@@ -179,6 +176,7 @@ mod tests {
             service: "ecs".into(),
             action: "UpdateService".into(),
             protocol,
+            request_id: "r-1".into(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
         }
@@ -186,22 +184,18 @@ mod tests {
 
     #[test]
     fn an_error_has_the_shape_of_its_protocol() {
-        let json = request(Protocol::Json {
-            version: JsonVersion::V1_1,
-        })
-        .not_implemented();
-        assert_eq!(json.status, 501);
+        let json = request(Protocol::Json { version: JsonVersion::V1_1 }).not_implemented();
+        assert_eq!(json.status, 400);
+        assert_eq!(json.headers, [("x-amzn-requestid", "r-1".to_owned())]);
         assert_eq!(
             String::from_utf8(json.body).unwrap(),
-            r#"{"__type":"NotImplemented","message":"not implemented: ecs:UpdateService"}"#
+            r#"{"__type":"UnknownOperationException","message":"not implemented in the sandbox: ecs:UpdateService"}"#
         );
         let query = request(Protocol::Query).access_denied("a < b");
         assert_eq!(query.status, 403);
-        assert!(
-            String::from_utf8(query.body)
-                .unwrap()
-                .contains("<Message>a &lt; b</Message>")
-        );
+        let body = String::from_utf8(query.body).unwrap();
+        assert!(body.contains("<Message>a &lt; b</Message>"), "{body}");
+        assert!(body.contains("<RequestId>r-1</RequestId>"), "{body}");
         let cbor = request(Protocol::RpcV2Cbor).error(400, "Ab", "c");
         assert_eq!(cbor.body, b"\xa2\x66__type\x62Ab\x67message\x61c");
     }
