@@ -6,6 +6,7 @@
 pub mod analysis;
 pub mod api;
 pub mod audit;
+pub mod estate;
 pub mod events;
 pub mod fault;
 pub mod ids;
@@ -15,4 +16,5 @@ pub mod plan;
 pub mod ports;
 pub mod rollout;
 pub mod spec;
+pub mod strategy;
 pub mod weight;

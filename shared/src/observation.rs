@@ -271,3 +271,31 @@ pub struct RevisionSeen {
     /// `ACTIVE`; an INACTIVE one cannot be deployed.
     pub active: bool,
 }
+
+/// What a second service like an existing one has to say, beside its `ServiceSeen`: DescribeServices' own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Blueprint {
+    /// `FARGATE`, `EC2`, `EXTERNAL`; `None` where capacity providers say it.
+    pub launch_type: Option<String>,
+    /// Capacity providers with base and weight.
+    pub capacity_providers: Vec<(String, u32, u32)>,
+    /// `LATEST`, `1.4.0`; on Fargate only.
+    pub platform_version: Option<String>,
+    /// Subnets of an awsvpc service.
+    pub subnets: Vec<String>,
+    /// Security groups of an awsvpc service.
+    pub security_groups: Vec<String>,
+    /// Whether its tasks have public addresses.
+    pub public_ip: bool,
+    /// The container that the target group's traffic goes to, and its port; `None` without a load balancer.
+    pub container: Option<(String, u16)>,
+    /// `healthCheckGracePeriodSeconds`.
+    pub grace_seconds: Option<u32>,
+    /// `minimumHealthyPercent` and `maximumPercent`.
+    pub deployment_percents: Option<(u32, u32)>,
+    /// `enableExecuteCommand`.
+    pub execute_command: bool,
+    /// `SERVICE`, `TASK_DEFINITION` or `NONE`.
+    pub propagate_tags: Option<String>,
+}

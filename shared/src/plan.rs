@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use crate::spec::RolloutSpec;
 use crate::weight::Weight;
 
 /// The steps from the first deployed task to the last removed one.
@@ -56,6 +57,33 @@ pub enum Step {
         /// Wait before removing them, beside the drain.
         delay: SignedDuration,
     },
+}
+
+/// From a verified weight to the first complete CloudWatch minute that can be asked for: the rest of the minute
+/// under way, and the metric's own lag.
+const MEASURING_SETTLES: SignedDuration = SignedDuration::from_mins(2);
+
+impl Step {
+    /// Returns the least time that the step takes: what the spec asks for, nothing for tasks to become healthy.
+    pub fn least(&self, spec: &RolloutSpec) -> SignedDuration {
+        match self {
+            Self::Pause { duration: Some(duration) } | Self::Bake { duration } | Self::CleanUp { delay: duration } => {
+                *duration
+            }
+            Self::Analysis { metrics } => {
+                let windows = metrics.iter().filter_map(|name| spec.metric(name)).map(|metric| {
+                    let count = i32::try_from(metric.count).unwrap_or(i32::MAX);
+                    metric.initial_delay.saturating_add(metric.interval.saturating_mul(count))
+                });
+                windows.max().unwrap_or_default().saturating_add(MEASURING_SETTLES)
+            }
+            Self::Deploy { .. }
+            | Self::Scale { .. }
+            | Self::SetWeight { .. }
+            | Self::Pause { duration: None }
+            | Self::Promote => SignedDuration::ZERO,
+        }
+    }
 }
 
 /// Prints a step as `plan`, `get` and logs show it: `setWeight 20`, `pause 5m`, `deploy 1 task`.

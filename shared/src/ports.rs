@@ -14,7 +14,7 @@ use crate::fault::{Fault, Outcome};
 use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskDefinitionArn};
 use crate::machine::effect::Announcement;
 use crate::observation::{
-    Action, AlarmState, GroupSeen, Health, RevisionSeen, RuleRef, RuleSeen, Scaling, ServiceSeen,
+    Action, AlarmState, Blueprint, GroupSeen, Health, RevisionSeen, RuleRef, RuleSeen, Scaling, ServiceSeen,
 };
 use crate::rollout::Rollout;
 
@@ -26,6 +26,9 @@ pub trait Workload: Sync {
         cluster: &str,
         names: &[&str],
     ) -> impl Future<Output = Result<Vec<Option<ServiceSeen>>, Fault>> + Send;
+
+    /// Reads what a second service like this one has to say; `None` where there is no such service. For `init` alone.
+    fn blueprint(&self, cluster: &str, service: &str) -> impl Future<Output = Result<Option<Blueprint>, Fault>> + Send;
 
     /// Reads a task definition by `family:revision`, `family` or ARN.
     fn revision(&self, name: &str) -> impl Future<Output = Result<Option<RevisionSeen>, Fault>> + Send;

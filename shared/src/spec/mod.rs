@@ -3,9 +3,14 @@
 //! The types here are the meaning of a spec. Reading YAML into them, with every mistake named at its line and
 //! column, is `reader`'s part.
 
+mod error;
+mod lint;
+
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+pub use self::error::{Mistake, SpecError};
+pub use self::lint::{Lint, lint, print, read};
 use crate::weight::Weight;
 
 /// One service moving from one revision to the next: what, how, and what is watched meanwhile.
