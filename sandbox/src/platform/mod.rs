@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod iam;
+pub mod patterns;
+pub mod template;
 pub mod transcript;
 
 /// Something in template.yaml that this sandbox cannot run, and where it stands.
@@ -15,9 +17,6 @@ pub struct LoadError {
 
 impl LoadError {
     pub fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            problem: problem.into(),
-        }
+        Self { place: place.into(), problem: problem.into() }
     }
 }

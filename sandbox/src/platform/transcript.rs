@@ -131,9 +131,7 @@ impl Transcript {
 
     /// The requests of one invocation's own code.
     pub fn of_invocation(&self, id: &str) -> Vec<Entry> {
-        let own = |e: &&Entry| {
-            matches!(e.caller, Caller::Function(_)) && e.invocation.as_deref() == Some(id)
-        };
+        let own = |e: &&Entry| matches!(e.caller, Caller::Function(_)) && e.invocation.as_deref() == Some(id);
         self.lock().entries.iter().filter(own).cloned().collect()
     }
 
@@ -141,9 +139,7 @@ impl Transcript {
     pub fn counts(&self) -> BTreeMap<(Caller, String), u64> {
         let mut counts = BTreeMap::new();
         for entry in &self.lock().entries {
-            *counts
-                .entry((entry.caller.clone(), entry.name()))
-                .or_default() += 1;
+            *counts.entry((entry.caller.clone(), entry.name())).or_default() += 1;
         }
         counts
     }
@@ -153,22 +149,13 @@ impl Transcript {
     /// count once. `None` if it never made that request.
     pub fn chain_before(&self, invocation: &str, name: &str) -> Option<Vec<Entry>> {
         let entries = self.of_invocation(invocation);
-        let first = entries
-            .iter()
-            .filter(|e| e.name() == name)
-            .min_by_key(|e| e.started.wall)?;
-        let mut before: Vec<&Entry> = entries
-            .iter()
-            .filter(|e| e.ended.wall <= first.started.wall)
-            .collect();
+        let first = entries.iter().filter(|e| e.name() == name).min_by_key(|e| e.started.wall)?;
+        let mut before: Vec<&Entry> = entries.iter().filter(|e| e.ended.wall <= first.started.wall).collect();
         before.sort_by_key(|e| e.ended.wall);
         // The request that ends first always belongs to some longest chain.
         let mut chain: Vec<Entry> = Vec::new();
         for entry in before {
-            if chain
-                .last()
-                .is_none_or(|last| last.ended.wall <= entry.started.wall)
-            {
+            if chain.last().is_none_or(|last| last.ended.wall <= entry.started.wall) {
                 chain.push(entry.clone());
             }
         }
@@ -184,23 +171,12 @@ impl Transcript {
             Caller::Service(_) | Caller::Person(_) => false,
         };
         let allowed = |e: &&Entry| !matches!(e.outcome, Outcome::Denied(_));
-        recorded
-            .entries
-            .iter()
-            .filter(under_role)
-            .filter(allowed)
-            .find_map(|entry| {
-                entry
-                    .calls
-                    .iter()
-                    .find_map(|call| match role.evaluate(call) {
-                        Decision::Allowed => None,
-                        Decision::Denied { why } => Some(FirstDenied {
-                            entry: entry.clone(),
-                            why,
-                        }),
-                    })
+        recorded.entries.iter().filter(under_role).filter(allowed).find_map(|entry| {
+            entry.calls.iter().find_map(|call| match role.evaluate(call) {
+                Decision::Allowed => None,
+                Decision::Denied { why } => Some(FirstDenied { entry: entry.clone(), why }),
             })
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Recorded> {
@@ -216,10 +192,7 @@ mod tests {
     use super::*;
 
     fn entry(operation: &str, from: u64, to: u64) -> Entry {
-        let moment = |ms| Moment {
-            wall: Duration::from_millis(ms),
-            at: Timestamp::UNIX_EPOCH,
-        };
+        let moment = |ms| Moment { wall: Duration::from_millis(ms), at: Timestamp::UNIX_EPOCH };
         Entry {
             started: moment(from),
             ended: moment(to),
@@ -227,11 +200,7 @@ mod tests {
             invocation: Some("i-1".into()),
             service: "dynamodb".into(),
             operation: operation.into(),
-            calls: vec![Call::new(
-                "dynamodb",
-                operation,
-                ["arn:aws:dynamodb:x:1:table/t".to_owned()],
-            )],
+            calls: vec![Call::new("dynamodb", operation, ["arn:aws:dynamodb:x:1:table/t".to_owned()])],
             outcome: Outcome::Ok,
         }
     }
@@ -239,29 +208,14 @@ mod tests {
     #[test]
     fn requests_in_the_air_together_count_once_in_a_chain() {
         let transcript = Transcript::default();
-        for e in [
-            entry("Query", 0, 10),
-            entry("GetItem", 11, 20),
-            entry("GetItem", 12, 22),
-            entry("PutItem", 23, 30),
-        ] {
+        for e in [entry("Query", 0, 10), entry("GetItem", 11, 20), entry("GetItem", 12, 22), entry("PutItem", 23, 30)] {
             transcript.record(e);
         }
         let chain = transcript.chain_before("i-1", "dynamodb:PutItem").unwrap();
         let names: Vec<&str> = chain.iter().map(|e| e.operation.as_str()).collect();
         assert_eq!(names, ["Query", "GetItem"]);
-        assert!(
-            transcript
-                .chain_before("i-1", "dynamodb:DeleteItem")
-                .is_none()
-        );
-        assert_eq!(
-            transcript.counts()[&(
-                Caller::Function("AlarmFunction".into()),
-                "dynamodb:GetItem".into()
-            )],
-            2
-        );
+        assert!(transcript.chain_before("i-1", "dynamodb:DeleteItem").is_none());
+        assert_eq!(transcript.counts()[&(Caller::Function("AlarmFunction".into()), "dynamodb:GetItem".into())], 2);
     }
 
     #[test]
@@ -277,14 +231,8 @@ mod tests {
             policies: vec![Policy::identity(&document, "AlarmRole").unwrap()],
         };
         assert!(transcript.first_denied("AlarmFunction", &role).is_none());
-        let lost = transcript
-            .first_denied("AlarmFunction", &role.without_action("dynamodb:PutItem"))
-            .unwrap();
+        let lost = transcript.first_denied("AlarmFunction", &role.without_action("dynamodb:PutItem")).unwrap();
         assert_eq!(lost.entry.operation, "PutItem");
-        assert!(
-            transcript
-                .first_denied("SweepFunction", &role.without_action("dynamodb:PutItem"))
-                .is_none()
-        );
+        assert!(transcript.first_denied("SweepFunction", &role.without_action("dynamodb:PutItem")).is_none());
     }
 }

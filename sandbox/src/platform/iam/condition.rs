@@ -8,8 +8,9 @@ use super::policy::{glob, texts};
 
 /// The condition keys that the sandbox fills; a trailing `*` stands for a tag's
 /// name. A policy that asks for another would never hold here, so it is refused.
-pub const KEYS: [&str; 16] = [
+pub const KEYS: [&str; 17] = [
     "aws:PrincipalAccount",
+    "aws:PrincipalArn",
     "aws:PrincipalOrgID",
     "aws:ResourceTag/*",
     "aws:SecureTransport",
@@ -85,26 +86,14 @@ impl Condition {
                 return Err(format!("`{name}` is an object of condition keys"));
             };
             for (key, values) in keys {
-                if !KEYS
-                    .iter()
-                    .any(|known| glob(&known.to_ascii_lowercase(), &key.to_ascii_lowercase()))
-                {
-                    return Err(format!(
-                        "condition key `{key}` is not supported; known are {}",
-                        KEYS.join(", ")
-                    ));
+                if !KEYS.iter().any(|known| glob(&known.to_ascii_lowercase(), &key.to_ascii_lowercase())) {
+                    return Err(format!("condition key `{key}` is not supported; known are {}", KEYS.join(", ")));
                 }
-                let values = texts(Some(values))
-                    .ok_or_else(|| format!("`{key}` needs a text or a list of texts"))?;
+                let values = texts(Some(values)).ok_or_else(|| format!("`{key}` needs a text or a list of texts"))?;
                 if let Some(variable) = values.iter().find(|value| value.contains("${")) {
                     return Err(format!("policy variable in `{variable}` is not supported"));
                 }
-                all.push(Self {
-                    operator,
-                    set,
-                    key: key.clone(),
-                    values,
-                });
+                all.push(Self { operator, set, key: key.clone(), values });
             }
         }
         Ok(all)
@@ -112,9 +101,7 @@ impl Condition {
 
     /// Whether the condition holds for a call with this context.
     pub fn holds(&self, context: &BTreeMap<String, Vec<String>>) -> bool {
-        let found = context
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(&self.key));
+        let found = context.iter().find(|(key, _)| key.eq_ignore_ascii_case(&self.key));
         let values: &[String] = found.map_or(&[], |(_, values)| values);
         if self.operator == Operator::Null {
             let wants_absent = self.values.iter().any(|value| value == "true");
@@ -129,9 +116,7 @@ impl Condition {
     }
 
     fn accepts(&self, value: &str) -> bool {
-        let any = |matches: fn(&str, &str) -> bool| {
-            self.values.iter().any(|wanted| matches(wanted, value))
-        };
+        let any = |matches: fn(&str, &str) -> bool| self.values.iter().any(|wanted| matches(wanted, value));
         match self.operator {
             Operator::StringEquals => any(|wanted, value| wanted == value),
             Operator::StringNotEquals => !any(|wanted, value| wanted == value),
@@ -149,12 +134,7 @@ impl Operator {
     fn is_negative(self) -> bool {
         match self {
             Self::StringNotEquals | Self::StringNotLike => true,
-            Self::StringEquals
-            | Self::StringLike
-            | Self::ArnEquals
-            | Self::ArnLike
-            | Self::Bool
-            | Self::Null => false,
+            Self::StringEquals | Self::StringLike | Self::ArnEquals | Self::ArnLike | Self::Bool | Self::Null => false,
         }
     }
 }
@@ -165,30 +145,16 @@ fn read_operator(name: &str) -> Result<(SetOperator, Operator), String> {
         Some(("ForAnyValue", rest)) => (SetOperator::ForAnyValue, rest),
         Some(_) | None => (SetOperator::Single, name),
     };
-    OPERATORS
-        .iter()
-        .find(|(known, _)| *known == plain)
-        .map(|(_, operator)| (set, *operator))
-        .ok_or_else(|| {
-            let known: Vec<&str> = OPERATORS.iter().map(|(known, _)| *known).collect();
-            format!(
-                "condition operator `{name}` is not supported; known are {}",
-                known.join(", ")
-            )
-        })
+    OPERATORS.iter().find(|(known, _)| *known == plain).map(|(_, operator)| (set, *operator)).ok_or_else(|| {
+        let known: Vec<&str> = OPERATORS.iter().map(|(known, _)| *known).collect();
+        format!("condition operator `{name}` is not supported; known are {}", known.join(", "))
+    })
 }
 
 /// Compares ARNs part by part: a star does not reach over a colon of the first five.
 fn arn_like(pattern: &str, arn: &str) -> bool {
-    let (pattern, arn): (Vec<&str>, Vec<&str>) = (
-        pattern.splitn(6, ':').collect(),
-        arn.splitn(6, ':').collect(),
-    );
-    pattern.len() == arn.len()
-        && pattern
-            .iter()
-            .zip(&arn)
-            .all(|(pattern, part)| glob(pattern, part))
+    let (pattern, arn): (Vec<&str>, Vec<&str>) = (pattern.splitn(6, ':').collect(), arn.splitn(6, ':').collect());
+    pattern.len() == arn.len() && pattern.iter().zip(&arn).all(|(pattern, part)| glob(pattern, part))
 }
 
 #[cfg(test)]
@@ -200,11 +166,7 @@ mod tests {
     fn holds(block: &Value, key: &str, values: &[&str]) -> bool {
         let conditions = Condition::read_all(Some(block)).unwrap();
         let values: Vec<String> = values.iter().map(|v| (*v).to_owned()).collect();
-        let context = if values.is_empty() {
-            BTreeMap::new()
-        } else {
-            BTreeMap::from([(key.to_owned(), values)])
-        };
+        let context = if values.is_empty() { BTreeMap::new() } else { BTreeMap::from([(key.to_owned(), values)]) };
         conditions.iter().all(|c| c.holds(&context))
     }
 
@@ -215,13 +177,9 @@ mod tests {
         let for_all = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["A#*"]}});
         let for_any = json!({"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["A#*"]}});
         let null = json!({"Null": {"dynamodb:LeadingKeys": "false"}});
-        for (block, expected) in [
-            (&equals, false),
-            (&not_equals, true),
-            (&for_all, true),
-            (&for_any, false),
-            (&null, false),
-        ] {
+        for (block, expected) in
+            [(&equals, false), (&not_equals, true), (&for_all, true), (&for_any, false), (&null, false)]
+        {
             assert_eq!(holds(block, "none", &[]), expected, "{block}");
         }
     }
@@ -237,18 +195,8 @@ mod tests {
 
     #[test]
     fn a_star_in_an_arn_stays_in_its_part() {
-        assert!(arn_like(
-            "arn:aws:events:*:1:rule/*",
-            "arn:aws:events:eu-west-1:1:rule/a/b"
-        ));
-        assert!(!arn_like(
-            "arn:aws:*:rule/*",
-            "arn:aws:events:eu-west-1:1:rule/a"
-        ));
-        assert!(holds(
-            &json!({"Bool": {"aws:SecureTransport": "false"}}),
-            "aws:SecureTransport",
-            &["false"]
-        ));
+        assert!(arn_like("arn:aws:events:*:1:rule/*", "arn:aws:events:eu-west-1:1:rule/a/b"));
+        assert!(!arn_like("arn:aws:*:rule/*", "arn:aws:events:eu-west-1:1:rule/a"));
+        assert!(holds(&json!({"Bool": {"aws:SecureTransport": "false"}}), "aws:SecureTransport", &["false"]));
     }
 }

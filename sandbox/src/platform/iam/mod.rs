@@ -46,8 +46,7 @@ impl Call {
     /// Adds a condition key with its values.
     #[must_use]
     pub fn with(mut self, key: &str, values: impl IntoIterator<Item = String>) -> Self {
-        self.context
-            .insert(key.to_owned(), values.into_iter().collect());
+        self.context.insert(key.to_owned(), values.into_iter().collect());
         self
     }
 
@@ -89,11 +88,7 @@ pub enum DeniedBy {
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "is not authorized to perform: {} on resource: {}",
-            self.action, self.resource
-        )?;
+        write!(f, "is not authorized to perform: {} on resource: {}", self.action, self.resource)?;
         match &self.by {
             DeniedBy::Nothing => write!(f, " because no policy allows the {} action", self.action),
             DeniedBy::Statement(sid) => write!(f, " with an explicit deny in the statement {sid}"),
@@ -119,12 +114,8 @@ impl Role {
 
     /// The actions that the role's `Allow` statements grant, as written.
     pub fn granted_actions(&self) -> Vec<String> {
-        let mut actions: Vec<String> = self
-            .policies
-            .iter()
-            .flat_map(Policy::granted_actions)
-            .map(str::to_owned)
-            .collect();
+        let mut actions: Vec<String> =
+            self.policies.iter().flat_map(Policy::granted_actions).map(str::to_owned).collect();
         actions.sort();
         actions.dedup();
         actions
@@ -133,14 +124,7 @@ impl Role {
     /// The same role without `action` in any `Allow` statement.
     #[must_use]
     pub fn without_action(&self, action: &str) -> Self {
-        Self {
-            policies: self
-                .policies
-                .iter()
-                .map(|p| p.without_action(action))
-                .collect(),
-            ..self.clone()
-        }
+        Self { policies: self.policies.iter().map(|p| p.without_action(action)).collect(), ..self.clone() }
     }
 }
 
@@ -150,28 +134,16 @@ pub fn evaluate(policies: &[Policy], call: &Call, principal: &Principal) -> Deci
     let action = call.name();
     let statements = || policies.iter().flat_map(|p| &p.statements);
     for resource in &call.resources {
-        let applies =
-            |s: &&policy::Statement| s.applies(&action, resource, &call.context, principal);
-        let denied_by = statements()
-            .filter(|s| s.effect == policy::Effect::Deny)
-            .find(applies);
+        let applies = |s: &&policy::Statement| s.applies(&action, resource, &call.context, principal);
+        let denied_by = statements().filter(|s| s.effect == policy::Effect::Deny).find(applies);
         let by = match denied_by {
             Some(statement) => DeniedBy::Statement(statement.place.clone()),
-            None if statements()
-                .filter(|s| s.effect == policy::Effect::Allow)
-                .any(|s| applies(&s)) =>
-            {
+            None if statements().filter(|s| s.effect == policy::Effect::Allow).any(|s| applies(&s)) => {
                 continue;
             }
             None => DeniedBy::Nothing,
         };
-        return Decision::Denied {
-            why: Denial {
-                action,
-                resource: resource.clone(),
-                by,
-            },
-        };
+        return Decision::Denied { why: Denial { action, resource: resource.clone(), by } };
     }
     Decision::Allowed
 }
@@ -197,13 +169,8 @@ mod tests {
             {"Effect": "Allow", "Action": "ecs:UpdateService", "Resource": "arn:aws:ecs:*:*:service/shop/*"},
         ]}));
         let call = |resource: &str| Call::new("ecs", "UpdateService", [resource.to_owned()]);
-        assert!(
-            role.evaluate(&call("arn:aws:ecs:eu-west-1:1:service/shop/checkout"))
-                .is_allowed()
-        );
-        let Decision::Denied { why } =
-            role.evaluate(&call("arn:aws:ecs:eu-west-1:1:service/bank/checkout"))
-        else {
+        assert!(role.evaluate(&call("arn:aws:ecs:eu-west-1:1:service/shop/checkout")).is_allowed());
+        let Decision::Denied { why } = role.evaluate(&call("arn:aws:ecs:eu-west-1:1:service/bank/checkout")) else {
             panic!("a foreign service is denied");
         };
         assert_eq!(
@@ -214,15 +181,9 @@ mod tests {
         let both = Call::new(
             "ecs",
             "UpdateService",
-            [
-                "arn:aws:ecs:eu-west-1:1:service/shop/a".into(),
-                "arn:aws:ecs:eu-west-1:1:service/bank/a".into(),
-            ],
+            ["arn:aws:ecs:eu-west-1:1:service/shop/a".into(), "arn:aws:ecs:eu-west-1:1:service/bank/a".into()],
         );
-        assert!(
-            !role.evaluate(&both).is_allowed(),
-            "every resource needs an allow"
-        );
+        assert!(!role.evaluate(&both).is_allowed(), "every resource needs an allow");
     }
 
     #[test]
@@ -233,12 +194,8 @@ mod tests {
              "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["AUDIT#*"]}}},
         ]}));
         let call = |key: &str| {
-            Call::new(
-                "dynamodb",
-                "DeleteItem",
-                ["arn:aws:dynamodb:eu-west-1:1:table/t".to_owned()],
-            )
-            .with("dynamodb:LeadingKeys", [key.to_owned()])
+            Call::new("dynamodb", "DeleteItem", ["arn:aws:dynamodb:eu-west-1:1:table/t".to_owned()])
+                .with("dynamodb:LeadingKeys", [key.to_owned()])
         };
         assert!(role.evaluate(&call("ROLLOUT#1")).is_allowed());
         let Decision::Denied { why } = role.evaluate(&call("AUDIT#1")) else {
@@ -252,11 +209,7 @@ mod tests {
         let role = role(&json!({"Statement": [
             {"Effect": "Allow", "Action": "cloudwatch:GetMetricData", "Resource": "arn:aws:cloudwatch:*"},
         ]}));
-        assert!(
-            !role
-                .evaluate(&Call::on_anything("cloudwatch", "GetMetricData"))
-                .is_allowed()
-        );
+        assert!(!role.evaluate(&Call::on_anything("cloudwatch", "GetMetricData")).is_allowed());
     }
 
     #[test]
@@ -264,13 +217,9 @@ mod tests {
         let role = role(
             &json!({"Statement": {"Effect": "Allow", "Action": ["sqs:SendMessage", "sqs:ReceiveMessage"], "Resource": "*"}}),
         );
-        assert_eq!(
-            role.granted_actions(),
-            ["sqs:ReceiveMessage", "sqs:SendMessage"]
-        );
+        assert_eq!(role.granted_actions(), ["sqs:ReceiveMessage", "sqs:SendMessage"]);
         let altered = role.without_action("sqs:SendMessage");
-        let call =
-            |action: &str| Call::new("sqs", action, ["arn:aws:sqs:eu-west-1:1:q".to_owned()]);
+        let call = |action: &str| Call::new("sqs", action, ["arn:aws:sqs:eu-west-1:1:q".to_owned()]);
         assert!(!altered.evaluate(&call("SendMessage")).is_allowed());
         assert!(altered.evaluate(&call("ReceiveMessage")).is_allowed());
     }
@@ -278,10 +227,7 @@ mod tests {
     #[test]
     fn what_is_not_supported_is_refused_with_the_statement_named() {
         let refused = [
-            (
-                json!({"Statement": [{"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}]}),
-                "NotAction",
-            ),
+            (json!({"Statement": [{"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}]}), "NotAction"),
             (
                 json!({"Statement": [{"Sid": "X", "Effect": "Allow", "Action": "a:B", "NotResource": "*"}]}),
                 "NotResource",
@@ -302,14 +248,9 @@ mod tests {
             ),
         ];
         for (document, word) in refused {
-            let error = Policy::identity(&document, "R (AWS::IAM::Role)")
-                .unwrap_err()
-                .to_string();
+            let error = Policy::identity(&document, "R (AWS::IAM::Role)").unwrap_err().to_string();
             assert!(error.contains(word), "{error} names {word}");
-            assert!(
-                error.contains("R (AWS::IAM::Role)"),
-                "{error} names the place"
-            );
+            assert!(error.contains("R (AWS::IAM::Role)"), "{error} names the place");
         }
     }
 
@@ -323,39 +264,14 @@ mod tests {
         )
         .unwrap();
         let call = |rule: &str| {
-            Call::new(
-                "sqs",
-                "SendMessage",
-                ["arn:aws:sqs:eu-west-1:1:q".to_owned()],
-            )
-            .with("aws:SourceArn", [rule.to_owned()])
+            Call::new("sqs", "SendMessage", ["arn:aws:sqs:eu-west-1:1:q".to_owned()])
+                .with("aws:SourceArn", [rule.to_owned()])
         };
         let events = Principal::Service("events.amazonaws.com".into());
         let other = Principal::Service("sns.amazonaws.com".into());
         let policies = [policy];
-        assert!(
-            evaluate(
-                &policies,
-                &call("arn:aws:events:eu-west-1:1:rule/r"),
-                &events
-            )
-            .is_allowed()
-        );
-        assert!(
-            !evaluate(
-                &policies,
-                &call("arn:aws:events:eu-west-1:1:rule/s"),
-                &events
-            )
-            .is_allowed()
-        );
-        assert!(
-            !evaluate(
-                &policies,
-                &call("arn:aws:events:eu-west-1:1:rule/r"),
-                &other
-            )
-            .is_allowed()
-        );
+        assert!(evaluate(&policies, &call("arn:aws:events:eu-west-1:1:rule/r"), &events).is_allowed());
+        assert!(!evaluate(&policies, &call("arn:aws:events:eu-west-1:1:rule/s"), &events).is_allowed());
+        assert!(!evaluate(&policies, &call("arn:aws:events:eu-west-1:1:rule/r"), &other).is_allowed());
     }
 }

@@ -72,10 +72,7 @@ impl Policy {
             Some(Value::Array(list)) => list.iter().collect(),
             Some(one @ Value::Object(_)) => vec![one],
             Some(_) | None => {
-                return Err(LoadError::new(
-                    place,
-                    "a policy document needs a `Statement`",
-                ));
+                return Err(LoadError::new(place, "a policy document needs a `Statement`"));
             }
         };
         let statements = statements
@@ -88,10 +85,7 @@ impl Policy {
 
     /// The actions of the `Allow` statements, as written.
     pub fn granted_actions(&self) -> impl Iterator<Item = &str> {
-        self.statements
-            .iter()
-            .filter(|s| s.effect == Effect::Allow)
-            .flat_map(|s| s.actions.iter().map(String::as_str))
+        self.statements.iter().filter(|s| s.effect == Effect::Allow).flat_map(|s| s.actions.iter().map(String::as_str))
     }
 
     /// The same policy without `action` in any `Allow` statement.
@@ -104,9 +98,7 @@ impl Policy {
             },
             ..s.clone()
         };
-        Self {
-            statements: self.statements.iter().map(keep).collect(),
-        }
+        Self { statements: self.statements.iter().map(keep).collect() }
     }
 }
 
@@ -120,30 +112,14 @@ enum Kind {
 impl Statement {
     fn read(statement: &Value, index: usize, place: &str, kind: Kind) -> Result<Self, LoadError> {
         let Value::Object(fields) = statement else {
-            return Err(LoadError::new(
-                place,
-                format!("statement {index} is not an object"),
-            ));
+            return Err(LoadError::new(place, format!("statement {index} is not an object")));
         };
-        let sid = fields
-            .get("Sid")
-            .and_then(Value::as_str)
-            .map_or_else(|| format!("number {index}"), str::to_owned);
+        let sid = fields.get("Sid").and_then(Value::as_str).map_or_else(|| format!("number {index}"), str::to_owned);
         let refuse = |problem: String| LoadError::new(format!("{place}, statement {sid}"), problem);
         for field in fields.keys() {
-            let known = [
-                "Sid",
-                "Effect",
-                "Action",
-                "Resource",
-                "Condition",
-                "Principal",
-            ]
-            .contains(&field.as_str());
+            let known = ["Sid", "Effect", "Action", "Resource", "Condition", "Principal"].contains(&field.as_str());
             if !known {
-                return Err(refuse(format!(
-                    "`{field}` is not supported; write Action, Resource and Condition"
-                )));
+                return Err(refuse(format!("`{field}` is not supported; write Action, Resource and Condition")));
             }
         }
         let effect = match fields.get("Effect").and_then(Value::as_str) {
@@ -151,39 +127,28 @@ impl Statement {
             Some("Deny") => Effect::Deny,
             Some(_) | None => return Err(refuse("`Effect` is `Allow` or `Deny`".into())),
         };
-        let actions = texts(fields.get("Action"))
-            .ok_or_else(|| refuse("`Action` is a text or a list of texts".into()))?;
+        let actions =
+            texts(fields.get("Action")).ok_or_else(|| refuse("`Action` is a text or a list of texts".into()))?;
         let resources = match kind {
             Kind::Trust => vec!["*".to_owned()],
-            Kind::Identity | Kind::Resource => texts(fields.get("Resource"))
-                .ok_or_else(|| refuse("`Resource` is a text or a list of texts".into()))?,
+            Kind::Identity | Kind::Resource => {
+                texts(fields.get("Resource")).ok_or_else(|| refuse("`Resource` is a text or a list of texts".into()))?
+            }
         };
-        if let Some(variable) = resources
-            .iter()
-            .chain(&actions)
-            .find(|text| text.contains("${"))
-        {
-            return Err(refuse(format!(
-                "policy variable in `{variable}` is not supported"
-            )));
+        if let Some(variable) = resources.iter().chain(&actions).find(|text| text.contains("${")) {
+            return Err(refuse(format!("policy variable in `{variable}` is not supported")));
         }
         let principals = match (kind, fields.get("Principal")) {
             (Kind::Identity, None) => Vec::new(),
             (Kind::Identity, Some(_)) => {
                 return Err(refuse("an identity policy has no `Principal`".into()));
             }
-            (Kind::Resource | Kind::Trust, principal) => principals(principal)
-                .ok_or_else(|| refuse("`Principal` is `*`, {Service: …} or {AWS: …}".into()))?,
+            (Kind::Resource | Kind::Trust, principal) => {
+                principals(principal).ok_or_else(|| refuse("`Principal` is `*`, {Service: …} or {AWS: …}".into()))?
+            }
         };
         let conditions = Condition::read_all(fields.get("Condition")).map_err(refuse)?;
-        Ok(Self {
-            place: sid,
-            effect,
-            principals,
-            actions,
-            resources,
-            conditions,
-        })
+        Ok(Self { place: sid, effect, principals, actions, resources, conditions })
     }
 
     /// Whether the statement speaks of this call.
@@ -194,18 +159,11 @@ impl Statement {
         context: &BTreeMap<String, Vec<String>>,
         principal: &Principal,
     ) -> bool {
-        let speaks_of_caller =
-            self.principals.is_empty() || self.principals.iter().any(|p| p.covers(principal));
+        let speaks_of_caller = self.principals.is_empty() || self.principals.iter().any(|p| p.covers(principal));
         speaks_of_caller
-            && self
-                .actions
-                .iter()
-                .any(|pattern| glob(&pattern.to_ascii_lowercase(), &action.to_ascii_lowercase()))
+            && self.actions.iter().any(|pattern| glob(&pattern.to_ascii_lowercase(), &action.to_ascii_lowercase()))
             && self.resources.iter().any(|pattern| glob(pattern, resource))
-            && self
-                .conditions
-                .iter()
-                .all(|condition| condition.holds(context))
+            && self.conditions.iter().all(|condition| condition.holds(context))
     }
 }
 
@@ -219,8 +177,7 @@ impl Principal {
                     || mine == theirs
                     || root_account(mine).is_some_and(|account| account_of(theirs) == Some(account))
             }
-            (Self::Service(_), Self::Aws(_) | Self::Anyone)
-            | (Self::Aws(_), Self::Service(_) | Self::Anyone) => false,
+            (Self::Service(_), Self::Aws(_) | Self::Anyone) | (Self::Aws(_), Self::Service(_) | Self::Anyone) => false,
         }
     }
 }
@@ -253,9 +210,7 @@ fn principals(value: Option<&Value>) -> Option<Vec<Principal>> {
             }
             Some(all)
         }
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
-            None
-        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
     }
 }
 
@@ -309,16 +264,8 @@ mod tests {
         for (pattern, text, expected) in [
             ("ecs:*", "ecs:UpdateService", true),
             ("ecs:Describe*", "ecs:UpdateService", false),
-            (
-                "arn:*:service/*/checkout",
-                "arn:aws:ecs:x:1:service/shop/checkout",
-                true,
-            ),
-            (
-                "arn:*:service/*/checkout",
-                "arn:aws:ecs:x:1:service/shop/checkout-2",
-                false,
-            ),
+            ("arn:*:service/*/checkout", "arn:aws:ecs:x:1:service/shop/checkout", true),
+            ("arn:*:service/*/checkout", "arn:aws:ecs:x:1:service/shop/checkout-2", false),
             ("a?c", "abc", true),
             ("a?c", "ac", false),
             ("*", "", true),
