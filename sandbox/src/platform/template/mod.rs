@@ -136,9 +136,9 @@ impl Template {
     ///
     /// # Errors
     /// The first thing that the sandbox cannot run as AWS would, with its place.
-    pub fn load(text: &str, account: Account, overrides: &BTreeMap<String, String>) -> Result<Self, LoadError> {
+    pub fn load(text: &str, account: &Account, overrides: &BTreeMap<String, String>) -> Result<Self, LoadError> {
         let source = TemplateText::read(text)?;
-        let resolver = Resolver::new(&source, &account, overrides)?;
+        let resolver = Resolver::new(&source, account, overrides)?;
         let mut template = Self::empty(account.clone());
         let mut later = Vec::new();
         for (id, entry) in &source.resources {

@@ -70,9 +70,8 @@ impl<'a> Resource<'a> {
             ("AWS::Serverless::Function", Value::Object(own)) => Value::Object(merge(&source.globals, own)),
             _ => own,
         };
-        let fields = match resolver.resolve(&merged, &place)? {
-            Some(Value::Object(fields)) => fields,
-            _ => return Err(LoadError::new(place, "`Properties` is an object")),
+        let Some(Value::Object(fields)) = resolver.resolve(&merged, &place)? else {
+            return Err(LoadError::new(place, "`Properties` is an object"));
         };
         let properties = Properties::new(place, fields);
         Ok(Some(Self { id, kind, properties, entry, resolver }))

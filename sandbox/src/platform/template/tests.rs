@@ -105,7 +105,7 @@ Outputs:
 
 fn load(text: &str, overrides: &[(&str, &str)]) -> Result<Template, LoadError> {
     let overrides = overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Template::load(text, Account::sandbox("http://127.0.0.1:4566"), &overrides)
+    Template::load(text, &Account::sandbox("http://127.0.0.1:4566"), &overrides)
 }
 
 #[test]
