@@ -17,4 +17,6 @@ pub mod ports;
 pub mod rollout;
 pub mod spec;
 pub mod strategy;
+#[cfg(test)]
+mod test_support;
 pub mod weight;

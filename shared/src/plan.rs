@@ -14,6 +14,38 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
+impl Plan {
+    /// Returns the highest share that the steps up to and with `cursor` give the canary.
+    pub fn highest_until(&self, cursor: usize) -> Weight {
+        let weights = self.steps.iter().take(cursor + 1).filter_map(|step| match step {
+            Step::SetWeight { canary, .. } => Some(*canary),
+            Step::Deploy { .. }
+            | Step::Scale { .. }
+            | Step::Pause { .. }
+            | Step::Analysis { .. }
+            | Step::Bake { .. }
+            | Step::Promote
+            | Step::CleanUp { .. } => None,
+        });
+        weights.max().unwrap_or(Weight::ZERO)
+    }
+
+    /// Returns how many healthy targets the canary needs to carry everything.
+    pub fn needs_at_full(&self) -> u32 {
+        let needs = self.steps.iter().filter_map(|step| match step {
+            Step::SetWeight { needs, .. } => Some(*needs),
+            Step::Deploy { .. }
+            | Step::Scale { .. }
+            | Step::Pause { .. }
+            | Step::Analysis { .. }
+            | Step::Bake { .. }
+            | Step::Promote
+            | Step::CleanUp { .. } => None,
+        });
+        needs.max().unwrap_or(1)
+    }
+}
+
 /// One step. All counts and weights are absolute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

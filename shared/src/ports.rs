@@ -12,6 +12,7 @@ use crate::audit::AuditEntry;
 use crate::events::Message;
 use crate::fault::{Fault, Outcome};
 use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskDefinitionArn};
+use crate::machine::Now;
 use crate::machine::effect::Announcement;
 use crate::observation::{
     Action, AlarmState, Blueprint, GroupSeen, Health, RevisionSeen, RuleRef, RuleSeen, Scaling, ServiceSeen,
@@ -205,22 +206,6 @@ pub trait WakeUps: Sync {
 pub trait Announcer: Sync {
     /// Puts announcements on the bus. A failing bus never changes a rollout.
     fn announce(&self, announcements: &[Announcement]) -> impl Future<Output = Result<(), Fault>> + Send;
-}
-
-/// What time it is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Now {
-    /// Domain time.
-    pub at: Timestamp,
-    /// Seconds of domain time per second of transport time: 1, except in a sandbox that runs faster.
-    pub rate: u32,
-}
-
-impl Now {
-    /// Returns how long a span of transport time (leases, time-outs, freshness) is in domain time.
-    pub fn transport(self, span: SignedDuration) -> SignedDuration {
-        span * i32::try_from(self.rate).unwrap_or(i32::MAX)
-    }
 }
 
 /// The only clock.

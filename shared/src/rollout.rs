@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::AnalysisRun;
 use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskArn, TaskDefinitionArn};
-use crate::machine::effect::Write;
 use crate::observation::{Observation, RuleSeen};
 use crate::plan::{Plan, Step};
 use crate::spec::RolloutSpec;
@@ -46,8 +45,14 @@ pub struct Rollout {
     pub step: StepState,
     /// When each step so far was entered; one entry per step at most.
     pub entered: Vec<Timestamp>,
-    /// The canary's share that we wrote or adopted last.
+    /// The canary's share that we asked for last, answered or not.
     pub commanded: Weight,
+    /// The canary's share that was last read back from every rule.
+    pub verified: Weight,
+    /// When that was first read back.
+    pub verified_at: Timestamp,
+    /// The canary service as we asked for it last.
+    pub asked_of_canary: CanaryAsk,
     /// The last generation given out, to a look or to a write.
     pub generation: u64,
     /// The generation at which the last write was answered: only newer looks count.
@@ -157,11 +162,6 @@ pub enum PauseReason {
         /// What was found, and what was expected.
         what: String,
     },
-    /// A write is refused for good until a person changes something.
-    Blocked {
-        /// The service's words.
-        why: String,
-    },
 }
 
 /// Why a rollout goes home.
@@ -184,6 +184,11 @@ pub enum AbortReason {
     Person {
         /// The caller's ARN.
         by: String,
+    },
+    /// A write is refused for good until a person changes something.
+    Blocked {
+        /// What was refused, and the service's words.
+        why: String,
     },
     /// No progress for the spec's deadline.
     ProgressDeadline {
@@ -242,14 +247,30 @@ pub enum StepState {
     },
 }
 
+/// The canary service as we asked for it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "asked")]
+pub enum CanaryAsk {
+    /// Nothing yet.
+    Nothing,
+    /// The new revision with so many tasks; `seen` once ECS has shown it so. Whatever differs after that is
+    /// somebody else's doing.
+    Tasks {
+        /// The desired count.
+        tasks: u32,
+        /// Whether ECS has shown it so.
+        seen: bool,
+    },
+}
+
 /// The one batch of mutating effects in the air.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InFlight {
     /// The generation given to it; its performer re-reads that it still stands.
     pub token: u64,
-    /// What is being written.
-    pub write: Write,
+    /// What is being written, for people.
+    pub what: String,
     /// When its performer has certainly stopped.
     pub expires_at: Timestamp,
 }
@@ -316,5 +337,46 @@ impl Rollout {
     /// Returns the services whose events concern it.
     pub fn services(&self) -> [&ServiceArn; 2] {
         [&self.baseline.stable.service, &self.baseline.canary.service]
+    }
+}
+
+impl Phase {
+    /// Returns its name as the CLI, logs and the table show it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Progressing => "Progressing",
+            Self::Paused { .. } => "Paused",
+            Self::Aborting { .. } => "Aborting",
+            Self::Healthy => "Healthy",
+            Self::Degraded { .. } => "Degraded",
+        }
+    }
+}
+
+impl std::fmt::Display for PauseReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Step { until: Some(until) } => write!(f, "the plan's pause, until {until}"),
+            Self::Step { until: None } => write!(f, "the plan's pause, until somebody says `promote`"),
+            Self::Person { by } => write!(f, "{by} said `pause`; `resume` goes on"),
+            Self::Inconclusive { metric, why } => {
+                write!(f, "{metric} could not tell ({why}); `resume` measures again, `promote` passes it")
+            }
+            Self::Drift { what } => write!(f, "{what}; put it right and `resume`, or `abort`"),
+        }
+    }
+}
+
+impl std::fmt::Display for AbortReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Alarm { name } => write!(f, "alarm {name} is in ALARM"),
+            Self::Analysis { metric, why } => write!(f, "analysis of {metric} failed: {why}"),
+            Self::Person { by } => write!(f, "{by} said `abort`"),
+            Self::Blocked { why } => write!(f, "a write is refused: {why}"),
+            Self::ProgressDeadline { step, waiting_on } => {
+                write!(f, "no progress within the deadline at {step}: {waiting_on}")
+            }
+        }
     }
 }

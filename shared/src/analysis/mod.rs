@@ -1,10 +1,14 @@
 //! Measurements in, verdicts out.
 
+mod judge;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::RolloutId;
 use crate::spec::MetricSource;
+
+pub use judge::{METRIC_LAG, begin, due, judge, ready_at, take};
 
 /// What the analysis function is asked: self-contained, so that it needs no other right than reading metrics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +40,15 @@ pub struct Query {
     pub from: Timestamp,
     /// End of the window, exclusive, a whole minute.
     pub to: Timestamp,
+}
+
+/// Whose metrics: the canary's target group behind its load balancer, as CloudWatch's dimensions say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanaryDimensions {
+    /// `app/name/id`.
+    pub load_balancer: String,
+    /// `targetgroup/name/id`.
+    pub target_group: String,
 }
 
 /// The answer to a MeasureRequest.
@@ -94,8 +107,10 @@ pub struct AnalysisRun {
     pub started_at: Timestamp,
     /// One tally per metric, in the step's order.
     pub tallies: Vec<Tally>,
-    /// The question in the air: its generation, and when it was asked.
-    pub asked: Option<(u64, Timestamp)>,
+    /// The generation of the question in the air.
+    pub asked: Option<u64>,
+    /// No question before this; with one in the air, when it is given up.
+    pub not_before: Timestamp,
 }
 
 /// What has been measured of one metric.

@@ -135,3 +135,17 @@ pub enum Transition {
     /// Everything is done. Final.
     RolloutHealthy,
 }
+
+/// Prints a write in a few words: `weights 20 %`, `home`, `deploy checkout-green checkout:42 × 2`.
+impl std::fmt::Display for Write {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SetWeights { canary, .. } => write!(f, "weights {canary} %"),
+            Self::GoHome { .. } => write!(f, "weights home"),
+            Self::Deploy { service, revision, tasks } => {
+                write!(f, "deploy {} × {tasks} on {}", revision.short(), service.name())
+            }
+            Self::Scale { service, tasks, .. } => write!(f, "scale {} to {tasks}", service.name()),
+        }
+    }
+}

@@ -3,7 +3,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::{Now, drift, next_wake_up};
 use crate::ids::RolloutId;
+use crate::observation::{Health, Read, ServiceSeen};
+use crate::plan::Step;
+use crate::rollout::{Homeward, PauseReason, Phase, Rollout, Side, StepState};
+use crate::spec::{MetricSpec, Threshold};
 
 /// One rollout at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,4 +113,158 @@ pub struct MetricReport {
     pub value: Option<f64>,
     /// The threshold, as `<= 0.01`.
     pub threshold: String,
+}
+
+/// Reports a rollout.
+pub fn report(rollout: &Rollout, now: Now) -> Report {
+    let seen = rollout.seen.as_ref();
+    let shares = seen.and_then(|seen| seen.rules.known()).and_then(|rules| drift::shares(rollout, rules).ok());
+    let actual = shares.and_then(|all| all.first().copied().filter(|first| all.iter().all(|share| share == first)));
+    let canary_revision = rollout.baseline.revision.short();
+    Report {
+        rollout: rollout.id.clone(),
+        name: rollout.spec.name.clone(),
+        strategy: "Canary".to_owned(),
+        phase: rollout.phase.name().to_owned(),
+        message: message(rollout),
+        waiting_on: waiting_on(rollout),
+        needs_person: needs_person(rollout),
+        next_wake_up: next_wake_up(rollout),
+        step: rollout.cursor,
+        steps: steps(rollout),
+        set_weight: rollout.verified.to_string(),
+        actual_weight: actual.map(|share| share.to_string()),
+        stable: side(
+            &rollout.baseline.stable,
+            rollout.baseline.stable.revision.short(),
+            seen.map(|seen| (&seen.stable, &seen.stable_health)),
+        ),
+        canary: side(&rollout.baseline.canary, canary_revision, seen.map(|seen| (&seen.canary, &seen.canary_health))),
+        analysis: metrics(rollout),
+        started_at: rollout.started_at,
+        promoted_at: rollout.promoted_at,
+        ended_at: rollout.ended_at,
+        started_by: rollout.started_by.clone(),
+        now: now.at,
+    }
+}
+
+fn message(rollout: &Rollout) -> String {
+    match &rollout.phase {
+        Phase::Progressing => rollout.current().to_string(),
+        Phase::Paused { reason, .. } => reason.to_string(),
+        Phase::Aborting { reason, .. } | Phase::Degraded { reason } => reason.to_string(),
+        Phase::Healthy => format!("{} is stable", rollout.baseline.revision.short()),
+    }
+}
+
+/// Says what a rollout waits for: never empty while it is not finished.
+fn waiting_on(rollout: &Rollout) -> String {
+    if rollout.is_finished() {
+        return String::new();
+    }
+    let trouble = rollout
+        .trouble
+        .as_ref()
+        .map(|trouble| format!(" (try {} at {}, after: {})", trouble.failures + 1, trouble.retry_at, trouble.why));
+    let waits = match (&rollout.in_flight, &rollout.phase) {
+        (Some(in_flight), _) => format!("the answer to: {}", in_flight.what),
+        (None, Phase::Aborting { home: Homeward::Weights, .. }) => "weights to be read back at home".to_owned(),
+        (None, Phase::Aborting { home: Homeward::Held { why }, .. }) => format!("a person: home is held, {why}"),
+        (None, Phase::Aborting { home: Homeward::Draining { .. }, .. }) => "the canary to drain".to_owned(),
+        (None, Phase::Paused { reason: PauseReason::Step { until: Some(until) }, .. }) => format!("the clock: {until}"),
+        (None, Phase::Paused { reason, .. }) => format!("a person: {reason}"),
+        (None, Phase::Progressing | Phase::Healthy | Phase::Degraded { .. }) => forward(rollout),
+    };
+    waits + &trouble.unwrap_or_default()
+}
+
+/// Whether nothing more happens until a person acts.
+fn needs_person(rollout: &Rollout) -> bool {
+    match &rollout.phase {
+        Phase::Paused { reason: PauseReason::Step { until }, .. } => until.is_none(),
+        Phase::Paused { .. } | Phase::Aborting { home: Homeward::Held { .. }, .. } => true,
+        Phase::Progressing | Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => false,
+    }
+}
+
+fn forward(rollout: &Rollout) -> String {
+    let seen = rollout.seen.as_ref();
+    let healthy = seen.and_then(|seen| seen.canary_health.known()).map(|health| health.healthy);
+    let healthy = healthy.map_or("an unknown number".to_owned(), |healthy| healthy.to_string());
+    match (&rollout.step, rollout.current()) {
+        (StepState::Verified { .. }, _) => "the load balancer to follow the new weights".to_owned(),
+        (StepState::Judging { .. }, step) => format!("measurements: {step}"),
+        (StepState::Waiting { until: Some(until) }, step) => format!("the clock: {step} until {until}"),
+        (StepState::Waiting { until: None }, step) => step.to_string(),
+        (StepState::Working { .. }, Step::Deploy { tasks } | Step::Scale { tasks }) => {
+            let stopped = rollout.tasks.values().rev().find_map(|fact| fact.stopped_reason.clone());
+            let stopped = stopped.map(|why| format!("; a task stopped: {why}")).unwrap_or_default();
+            format!("{tasks} healthy canary targets, {healthy} so far{stopped}")
+        }
+        (StepState::Working { .. }, Step::SetWeight { canary, needs }) => {
+            format!("{canary} % on every rule, with {needs} healthy canary targets, {healthy} so far")
+        }
+        (StepState::Working { .. }, Step::Pause { .. } | Step::Analysis { .. } | Step::Bake { .. }) => {
+            rollout.current().to_string()
+        }
+        (StepState::Working { .. }, Step::Promote) => "a fresh look at weights and health".to_owned(),
+        (StepState::Working { .. }, Step::CleanUp { .. }) => "the old tasks to go".to_owned(),
+    }
+}
+
+fn steps(rollout: &Rollout) -> Vec<StepReport> {
+    let finished = matches!(rollout.phase, Phase::Healthy);
+    rollout
+        .plan
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(index, step)| StepReport {
+            step: step.to_string(),
+            state: match index.cmp(&rollout.cursor) {
+                std::cmp::Ordering::Less => StepProgress::Done,
+                std::cmp::Ordering::Equal if finished => StepProgress::Done,
+                std::cmp::Ordering::Equal => StepProgress::Current,
+                std::cmp::Ordering::Greater => StepProgress::Ahead,
+            },
+            entered_at: rollout.entered.get(index).copied(),
+        })
+        .collect()
+}
+
+fn side(side: &Side, revision: &str, seen: Option<(&Read<ServiceSeen>, &Read<Health>)>) -> SideReport {
+    let service = seen.and_then(|(service, _)| service.known());
+    SideReport {
+        service: side.service.name().to_owned(),
+        revision: revision.to_owned(),
+        desired: service.map(|service| service.desired),
+        running: service.map(|service| service.running),
+        healthy: seen.and_then(|(_, health)| health.known()).map(|health| health.healthy),
+    }
+}
+
+fn metrics(rollout: &Rollout) -> Vec<MetricReport> {
+    let StepState::Judging { run } = &rollout.step else { return Vec::new() };
+    let known = run.tallies.iter().filter_map(|tally| Some((tally, rollout.spec.metric(&tally.metric)?)));
+    known
+        .map(|(tally, metric)| MetricReport {
+            metric: tally.metric.clone(),
+            successful: (tally.successful, metric.count),
+            failed: (tally.failed, metric.failure_limit),
+            inconclusive: (tally.inconclusive, metric.inconclusive_limit),
+            value: tally.last.as_ref().and_then(|reading| match reading.found {
+                crate::analysis::Found::Value { value, .. } => Some(value),
+                crate::analysis::Found::NoData | crate::analysis::Found::Error { .. } => None,
+            }),
+            threshold: threshold(metric),
+        })
+        .collect()
+}
+
+fn threshold(metric: &MetricSpec) -> String {
+    match metric.threshold {
+        Threshold::AtMost(limit) => format!("<= {limit}"),
+        Threshold::AtLeast(limit) => format!(">= {limit}"),
+    }
 }

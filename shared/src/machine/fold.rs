@@ -1,0 +1,332 @@
+//! Facts in: each event is taken for what it is worth, before anything is decided.
+
+use jiff::SignedDuration;
+
+use super::effect::{Effect, Transition};
+use super::event::{AlarmChange, Command, Event, TaskChange, Verb};
+use super::{Now, Outcome, advance, announce, drift, home, look};
+use crate::analysis::{self, Measured};
+use crate::api::Refusal;
+use crate::fault::{self, Fault};
+use crate::observation::{AlarmState, Observation};
+use crate::plan::Step;
+use crate::rollout::{AbortReason, PauseReason, Phase, Rollout, StepState, TaskFact, Trouble};
+
+/// Tasks of the canary that are remembered: enough for the largest service's newest, few enough for the record.
+const TASKS_MAX: usize = 32;
+/// After the first write that failed; doubled for each one more in a row.
+const BACKOFF_FIRST: SignedDuration = SignedDuration::from_secs(2);
+/// Never longer than this between two tries.
+const BACKOFF_LONGEST: SignedDuration = SignedDuration::from_secs(60);
+
+/// Takes one event in.
+pub fn fold(rollout: &mut Rollout, event: Event, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    match event {
+        Event::Tick => {
+            look::ask_if_older(rollout, look::WATCH, now, effects);
+            Outcome::NoOp("a tick".to_owned())
+        }
+        Event::WakeUp { generation } => wake_up(rollout, generation),
+        Event::Knock { what } => {
+            look::ask(rollout, now, effects);
+            Outcome::NoOp(format!("knocked: {what}"))
+        }
+        Event::Task(change) => task(rollout, change, now, effects),
+        Event::Alarm(change) => alarm(rollout, &change, now, effects),
+        Event::Observed(seen) => observed(rollout, *seen, now, effects),
+        Event::Performed { token, outcome } => performed(rollout, token, outcome, now, effects),
+        Event::Measured(measured) => took_measure(rollout, measured, now),
+        Event::Command(command) => obey(rollout, &command, now, effects),
+    }
+}
+
+/// What an event is worth after the end: nothing changes any more, and a command is told so.
+pub fn after_the_end(rollout: &Rollout, event: &Event) -> Outcome {
+    match event {
+        Event::Command(command) => refuse(
+            rollout,
+            command.verb,
+            &format!("it has ended ({})", rollout.phase.name()),
+            "`start` begins another rollout; `retry` repeats one that went home",
+        ),
+        Event::Tick
+        | Event::WakeUp { .. }
+        | Event::Knock { .. }
+        | Event::Task(_)
+        | Event::Alarm(_)
+        | Event::Observed(_)
+        | Event::Performed { .. }
+        | Event::Measured(_) => Outcome::NoOp("the rollout has ended".to_owned()),
+    }
+}
+
+fn wake_up(rollout: &mut Rollout, generation: u64) -> Outcome {
+    if generation == rollout.timer.generation {
+        rollout.timer.armed_until = None;
+        Outcome::Applied("woken up".to_owned())
+    } else {
+        Outcome::NoOp("a timer of an older chain".to_owned())
+    }
+}
+
+fn task(rollout: &mut Rollout, change: TaskChange, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    look::ask(rollout, now, effects);
+    if change.service != rollout.baseline.canary.service {
+        return Outcome::NoOp("a task of the stable side".to_owned());
+    }
+    if rollout.tasks.get(&change.task).is_some_and(|fact| fact.version >= change.version) {
+        return Outcome::NoOp("an older version of the task".to_owned());
+    }
+    if rollout.tasks.len() >= TASKS_MAX && !rollout.tasks.contains_key(&change.task) {
+        let gone = rollout.tasks.iter().find(|(_, fact)| fact.last_status == "STOPPED").map(|(task, _)| task.clone());
+        match gone {
+            Some(task) => rollout.tasks.remove(&task),
+            None => return Outcome::NoOp("more tasks than are remembered".to_owned()),
+        };
+    }
+    let stopped_reason = change.stop_code.is_some().then_some(change.stopped_reason).flatten();
+    let fact = TaskFact { version: change.version, last_status: change.last_status, stopped_reason };
+    let message = format!("a task of the canary is {}", fact.last_status);
+    rollout.tasks.insert(change.task, fact);
+    Outcome::Applied(message)
+}
+
+fn alarm(rollout: &mut Rollout, change: &AlarmChange, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    let watched = rollout.baseline.alarms.iter().find(|(_, arn)| **arn == change.alarm);
+    let Some(name) = watched.map(|(name, _)| name.clone()) else {
+        return Outcome::NoOp("an alarm that this rollout does not watch".to_owned());
+    };
+    match change.state {
+        // An OK never resumes what an ALARM stopped, and missing data is no news.
+        AlarmState::Ok | AlarmState::InsufficientData => Outcome::NoOp(format!("{name} is not in ALARM")),
+        AlarmState::Alarm if change.at < rollout.started_at => {
+            Outcome::NoOp(format!("{name} went to ALARM before this rollout began"))
+        }
+        AlarmState::Alarm => go_home(rollout, AbortReason::Alarm { name }, now, effects),
+    }
+}
+
+fn go_home(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    if rollout.promoted_at.is_some() {
+        return Outcome::NoOp("promoted: only another rollout leads back".to_owned());
+    }
+    match rollout.phase {
+        Phase::Aborting { .. } => Outcome::NoOp("it is on its way home".to_owned()),
+        Phase::Progressing | Phase::Paused { .. } | Phase::Healthy | Phase::Degraded { .. } => {
+            let message = format!("goes home: {reason}");
+            home::turn(rollout, reason, now, effects);
+            Outcome::Applied(message)
+        }
+    }
+}
+
+fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    // An alarm is latched whenever it is seen, whatever has been written since.
+    let in_alarm = seen.alarms.known().and_then(|alarms| {
+        let found = alarms.iter().find(|(_, state)| **state == AlarmState::Alarm);
+        found.map(|(name, _)| name.clone())
+    });
+    let newer = rollout.seen.as_ref().is_none_or(|before| seen.generation > before.generation);
+    let counts = rollout.in_flight.is_none() && seen.generation > rollout.answered && newer;
+    if counts {
+        rollout.looking = None;
+        rollout.seen = Some(seen.clone());
+    }
+    if let Some(name) = in_alarm
+        && rollout.promoted_at.is_none()
+        && !matches!(rollout.phase, Phase::Aborting { .. })
+    {
+        return go_home(rollout, AbortReason::Alarm { name }, now, effects);
+    }
+    if !counts {
+        return Outcome::NoOp("a look from before the last write".to_owned());
+    }
+    let undisturbed = match &rollout.phase {
+        Phase::Progressing => true,
+        Phase::Paused { reason, .. } => match reason {
+            PauseReason::Step { .. } => true,
+            PauseReason::Person { .. } | PauseReason::Inconclusive { .. } | PauseReason::Drift { .. } => false,
+        },
+        Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => false,
+    };
+    if undisturbed && let Some(what) = drift::found(rollout, &seen) {
+        let message = format!("somebody else was here: {what}");
+        advance::hold(rollout, PauseReason::Drift { what }, now, effects);
+        return Outcome::Applied(message);
+    }
+    Outcome::Applied("looked".to_owned())
+}
+
+fn performed(
+    rollout: &mut Rollout,
+    token: u64,
+    outcome: fault::Outcome,
+    now: Now,
+    effects: &mut Vec<Effect>,
+) -> Outcome {
+    let Some(in_flight) = rollout.in_flight.clone().filter(|in_flight| in_flight.token == token) else {
+        return Outcome::NoOp("the answer to an older write".to_owned());
+    };
+    advance::answered(rollout);
+    match outcome {
+        fault::Outcome::Applied => {
+            rollout.trouble = None;
+            Outcome::Applied(format!("done: {}", in_flight.what))
+        }
+        fault::Outcome::Unknown { why } => {
+            note_trouble(rollout, why.clone(), now);
+            Outcome::Applied(format!("unknown whether done: {}: {why}", in_flight.what))
+        }
+        fault::Outcome::NotApplied { fault: Fault::Permanent { reason, why } } => {
+            let why = format!("{}: {reason}: {why}", in_flight.what);
+            blocked(rollout, why.clone(), now, effects);
+            Outcome::Applied(format!("refused: {why}"))
+        }
+        fault::Outcome::NotApplied { fault: fault @ (Fault::Transient { .. } | Fault::Conflict { .. }) } => {
+            note_trouble(rollout, fault.to_string(), now);
+            Outcome::Applied(format!("not done: {}: {fault}", in_flight.what))
+        }
+    }
+}
+
+/// A forward write that stays refused sends the rollout home. The way home itself is tried on, and a person called.
+fn blocked(rollout: &mut Rollout, why: String, now: Now, effects: &mut Vec<Effect>) {
+    note_trouble(rollout, why.clone(), now);
+    match rollout.phase {
+        Phase::Aborting { .. } => effects.push(announce(rollout, Transition::RollbackBlocked, why, now)),
+        Phase::Progressing | Phase::Paused { .. } if rollout.promoted_at.is_none() => {
+            home::turn(rollout, AbortReason::Blocked { why }, now, effects);
+        }
+        Phase::Progressing | Phase::Paused { .. } | Phase::Healthy | Phase::Degraded { .. } => {}
+    }
+}
+
+fn note_trouble(rollout: &mut Rollout, why: String, now: Now) {
+    let failures = rollout.trouble.as_ref().map_or(0, |trouble| trouble.failures).saturating_add(1);
+    let doubled = BACKOFF_FIRST * 2_i32.pow(failures.min(6) - 1);
+    rollout.trouble = Some(Trouble { failures, why, retry_at: now.at + doubled.min(BACKOFF_LONGEST) });
+}
+
+fn took_measure(rollout: &mut Rollout, measured: Measured, now: Now) -> Outcome {
+    let spec = &rollout.spec;
+    match &mut rollout.step {
+        StepState::Judging { run } if run.run == measured.run && run.asked == Some(measured.generation) => {
+            analysis::take(run, spec, measured.readings, now.at);
+            Outcome::Applied("measured".to_owned())
+        }
+        StepState::Judging { .. }
+        | StepState::Working { .. }
+        | StepState::Verified { .. }
+        | StepState::Waiting { .. } => Outcome::NoOp("the answer to an older question".to_owned()),
+    }
+}
+
+fn obey(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    if let Some(expected) = command.expected_step
+        && expected != rollout.cursor
+    {
+        let why = format!("it is at step {} ({}), not at step {expected}", rollout.cursor, rollout.current());
+        return refuse(rollout, command.verb, &why, "look again with `get`, then repeat the verb if it still fits");
+    }
+    match command.verb {
+        Verb::Abort => abort(rollout, command, now, effects),
+        Verb::Pause => pause(rollout, command, now, effects),
+        Verb::Resume => resume(rollout, now, effects),
+        Verb::Promote => promote(rollout, now, effects),
+    }
+}
+
+fn abort(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    if rollout.promoted_at.is_some() {
+        let hint = "the way back is a new rollout: `start` with the revision that you want";
+        return refuse(rollout, Verb::Abort, "it has been promoted", hint);
+    }
+    go_home(rollout, AbortReason::Person { by: command.by.clone() }, now, effects)
+}
+
+fn pause(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    match &rollout.phase {
+        Phase::Progressing | Phase::Paused { reason: PauseReason::Step { .. }, .. } => {
+            advance::hold(rollout, PauseReason::Person { by: command.by.clone() }, now, effects);
+            Outcome::Applied("paused".to_owned())
+        }
+        Phase::Paused { reason, .. } => Outcome::NoOp(format!("it is paused already: {reason}")),
+        Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => {
+            refuse(rollout, Verb::Pause, "it is on its way home", "nothing holds up the way home")
+        }
+    }
+}
+
+fn resume(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    let reason = match &rollout.phase {
+        Phase::Paused { reason, .. } => reason.clone(),
+        Phase::Progressing | Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => {
+            return refuse(rollout, Verb::Resume, "it is not paused", "`get` shows what it waits for");
+        }
+    };
+    match reason {
+        PauseReason::Step { .. } => {
+            return refuse(
+                rollout,
+                Verb::Resume,
+                "this is a pause of the plan, not a person's",
+                "`promote` ends it and goes on with the next step",
+            );
+        }
+        PauseReason::Inconclusive { .. } => advance::again(rollout, now),
+        PauseReason::Person { .. } | PauseReason::Drift { .. } => {
+            if let StepState::Working { progress_at, .. } = &mut rollout.step {
+                *progress_at = now.at;
+            }
+        }
+    }
+    // What was seen before the pause carries nothing after it.
+    if rollout.in_flight.is_none() {
+        advance::answered(rollout);
+    }
+    rollout.phase = Phase::Progressing;
+    let message = format!("{} goes on at {}", rollout.spec.name, rollout.current());
+    effects.push(announce(rollout, Transition::RolloutResumed, message.clone(), now));
+    Outcome::Applied(message)
+}
+
+fn promote(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    match &rollout.phase {
+        Phase::Paused { reason: PauseReason::Step { .. } | PauseReason::Inconclusive { .. }, .. } => {
+            let passed = rollout.current().to_string();
+            advance::pass(rollout, now, effects);
+            Outcome::Applied(format!("passed {passed}"))
+        }
+        Phase::Paused { reason: reason @ (PauseReason::Person { .. } | PauseReason::Drift { .. }), .. } => {
+            let why = format!("it is paused: {reason}");
+            refuse(rollout, Verb::Promote, &why, "`resume` lets it go on, `abort` sends it home")
+        }
+        Phase::Progressing => {
+            let why = match rollout.current() {
+                Step::Analysis { .. } => "an analysis is under way".to_owned(),
+                Step::Deploy { .. }
+                | Step::Scale { .. }
+                | Step::SetWeight { .. }
+                | Step::Pause { .. }
+                | Step::Bake { .. }
+                | Step::Promote
+                | Step::CleanUp { .. } => format!("nothing is paused: it is at {}", rollout.current()),
+            };
+            refuse(rollout, Verb::Promote, &why, "it goes on by itself; `promote` only ends a pause")
+        }
+        Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => {
+            let why = format!("it is {}", rollout.phase.name());
+            refuse(
+                rollout,
+                Verb::Promote,
+                &why,
+                "wait for `Degraded`, then `retry` the same revision or `start` another",
+            )
+        }
+    }
+}
+
+fn refuse(rollout: &Rollout, verb: Verb, why: &str, hint: &str) -> Outcome {
+    let why = format!("cannot {verb} `{}`: {why}", rollout.id);
+    Outcome::Refused(Refusal::new(why, hint))
+}

@@ -1,0 +1,90 @@
+//! When a rollout wakes up by itself, and the one chain of delayed messages that does it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::effect::Effect;
+use super::{Now, gate, look};
+use crate::analysis;
+use crate::plan::Step;
+use crate::rollout::{Homeward, PauseReason, Phase, Rollout, StepState};
+
+/// A delayed message waits this long at most; longer waits are chained.
+const LONGEST_MESSAGE: SignedDuration = SignedDuration::from_secs(900);
+/// A message that would come this much earlier than the live one replaces it.
+const WORTH_IT: SignedDuration = SignedDuration::from_secs(1);
+
+/// Returns when the rollout next does something by itself; `None` where it waits for a person, or is finished.
+///
+/// Every event may come at any other time: an extra wake-up changes nothing.
+pub fn next_wake_up(rollout: &Rollout) -> Option<Timestamp> {
+    if rollout.is_finished() {
+        return None;
+    }
+    if let Some(in_flight) = &rollout.in_flight {
+        return Some(in_flight.expires_at);
+    }
+    let after_trouble = |at: Timestamp| rollout.trouble.as_ref().map_or(at, |trouble| at.max(trouble.retry_at));
+    match &rollout.phase {
+        Phase::Healthy | Phase::Degraded { .. } => None,
+        Phase::Paused { reason: PauseReason::Step { until }, .. } => *until,
+        Phase::Paused { reason: PauseReason::Person { .. }, .. }
+        | Phase::Paused { reason: PauseReason::Inconclusive { .. }, .. }
+        | Phase::Paused { reason: PauseReason::Drift { .. }, .. } => None,
+        Phase::Aborting { home, .. } => Some(after_trouble(homeward(rollout, home))),
+        Phase::Progressing => Some(after_trouble(forward(rollout))),
+    }
+}
+
+fn homeward(rollout: &Rollout, home: &Homeward) -> Timestamp {
+    let polled = polled(rollout);
+    match home {
+        Homeward::Weights | Homeward::Held { .. } => polled,
+        Homeward::Draining { home_at } => {
+            let canary = &rollout.baseline.canary;
+            polled.max(*home_at + gate::drain(canary, super::home::delay(rollout)))
+        }
+    }
+}
+
+fn forward(rollout: &Rollout) -> Timestamp {
+    match &rollout.step {
+        StepState::Working { .. } => polled(rollout),
+        StepState::Verified { at } => *at + gate::SETTLE,
+        StepState::Waiting { until } => match (until, rollout.current()) {
+            (Some(until), Step::CleanUp { .. }) => (*until).max(polled(rollout)),
+            (Some(until), _) => *until,
+            (None, _) => polled(rollout),
+        },
+        StepState::Judging { run } => {
+            let next = run
+                .tallies
+                .iter()
+                .filter_map(|tally| Some((tally, rollout.spec.metric(&tally.metric)?)))
+                .filter(|(tally, metric)| tally.successful < metric.count)
+                .map(|(tally, metric)| analysis::ready_at(tally, metric))
+                .min();
+            next.unwrap_or(run.started_at).max(run.not_before)
+        }
+    }
+}
+
+/// The next look of somebody who waits for what sends no event.
+fn polled(rollout: &Rollout) -> Timestamp {
+    match look::known(rollout) {
+        Some(seen) => (seen.as_of + look::POLL).max(look::next_look(rollout)),
+        None => look::next_look(rollout),
+    }
+}
+
+/// Arms the chain where none is live, where the live one was lost, or where it would come too late.
+pub fn arm(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
+    let Some(due) = next_wake_up(rollout) else { return };
+    let at = due.clamp(now.at + WORTH_IT, now.at + LONGEST_MESSAGE);
+    let live = rollout.timer.armed_until.filter(|armed| *armed > now.at);
+    if live.is_some_and(|armed| armed <= at + WORTH_IT) {
+        return;
+    }
+    rollout.timer.generation += 1;
+    rollout.timer.armed_until = Some(at);
+    effects.push(Effect::WakeAt { at, generation: rollout.timer.generation });
+}
