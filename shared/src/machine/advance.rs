@@ -293,6 +293,15 @@ pub fn perform(rollout: &mut Rollout, write: Write, now: Now, effects: &mut Vec<
     if too_early || (rollout.in_flight.is_some() && !homeward) {
         return;
     }
+    // A write that failed may have been applied since it was last looked for.
+    let looked_since = match (&rollout.trouble, look::known(rollout)) {
+        (Some(trouble), Some(seen)) => seen.as_of >= trouble.retry_at,
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    if !looked_since && !homeward {
+        return look::ask(rollout, now, effects);
+    }
     rollout.generation += 1;
     let token = rollout.generation;
     let expires_at = now.at + now.transport(LEASE);

@@ -128,9 +128,10 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
     });
     let newer = rollout.seen.as_ref().is_none_or(|before| seen.generation > before.generation);
     let counts = rollout.in_flight.is_none() && seen.generation > rollout.answered && newer;
+    let drift = counts.then(|| drift::found(rollout, &seen)).flatten();
     if counts {
         rollout.looking = None;
-        rollout.seen = Some(seen.clone());
+        rollout.seen = Some(seen);
     }
     if let Some(name) = in_alarm
         && rollout.promoted_at.is_none()
@@ -149,7 +150,7 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
         },
         Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => false,
     };
-    if undisturbed && let Some(what) = drift::found(rollout, &seen) {
+    if undisturbed && let Some(what) = drift {
         let message = format!("somebody else was here: {what}");
         advance::hold(rollout, PauseReason::Drift { what }, now, effects);
         return Outcome::Applied(message);

@@ -13,6 +13,8 @@ mod gate;
 mod home;
 mod look;
 pub mod report;
+#[cfg(test)]
+mod tests;
 mod timer;
 
 use jiff::{SignedDuration, Timestamp};
