@@ -20,7 +20,7 @@ pub struct CommandRequest {
 
 /// A mutating verb.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "order")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "order")]
 pub enum Order {
     /// Begin a rollout. Answered `Accepted` at once; ask `Ask::Answer` with the key for what became of it.
     Start {
@@ -47,7 +47,7 @@ pub enum Order {
 
 /// What became of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "answer")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "answer")]
 pub enum Answer {
     /// Queued: ask again with the key.
     Accepted,
@@ -95,7 +95,7 @@ impl Refusal {
 
 /// A body for the `query` function.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "ask")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "ask")]
 pub enum Ask {
     /// One rollout, by id, or the newest unfinished one of a spec's name.
     Get {
@@ -137,7 +137,7 @@ pub enum Ask {
 
 /// What `query` answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "told")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "told")]
 pub enum Told {
     /// To Get.
     Rollout {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a call was not answered as asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(rename_all = "camelCase", tag = "kind")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Fault {
     /// Throttling, a 5xx answer, a lost connection on a read: it goes away by itself.
     #[error("{why}")]
@@ -55,7 +55,7 @@ impl std::fmt::Display for Obstacle {
 
 /// What became of a mutating call. A time-out is `Unknown`, never a guess.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "outcome")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "outcome")]
 pub enum Outcome {
     /// The service said yes.
     Applied,

@@ -107,7 +107,7 @@ pub struct Side {
 
 /// Where a rollout is as a whole; each phase keeps its own data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "phase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "phase")]
 pub enum Phase {
     /// Moving, or about to.
     Progressing,
@@ -138,7 +138,7 @@ pub enum Phase {
 
 /// What a pause waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "for")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "for")]
 pub enum PauseReason {
     /// The plan's own pause; `until` is `None` where it waits for `promote`.
     Step {
@@ -166,7 +166,7 @@ pub enum PauseReason {
 
 /// Why a rollout goes home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "because")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "because")]
 pub enum AbortReason {
     /// An alarm of the spec went to ALARM.
     Alarm {
@@ -201,7 +201,7 @@ pub enum AbortReason {
 
 /// How far the way home has been walked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "at")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "at")]
 pub enum Homeward {
     /// Weights are not yet read back at home on every rule.
     Weights,
@@ -219,7 +219,7 @@ pub enum Homeward {
 
 /// What has been reached within the current step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "state")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "state")]
 pub enum StepState {
     /// Under way since `since`; `progress_at` is when something last got better.
     Working {

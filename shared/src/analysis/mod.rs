@@ -79,7 +79,7 @@ pub struct Reading {
 
 /// Value, absence and error are three things.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "found")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "found")]
 pub enum Found {
     /// A value.
     Value {
@@ -135,7 +135,7 @@ pub struct Tally {
 
 /// What is known of a metric, and with all of them, of an analysis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "verdict")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "verdict")]
 pub enum Verdict {
     /// Not enough windows yet.
     Undecided,

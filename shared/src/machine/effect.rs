@@ -10,7 +10,7 @@ use crate::weight::Weight;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "effect")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "effect")]
 pub enum Effect {
     /// Describe everything that the rollout touches.
     Observe {
@@ -39,7 +39,7 @@ pub enum Effect {
 
 /// A change of the world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "write")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "write")]
 pub enum Write {
     /// Weights on every managed rule.
     SetWeights {

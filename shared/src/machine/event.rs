@@ -10,7 +10,7 @@ use crate::observation::{AlarmState, Observation};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "event")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "event")]
 pub enum Event {
     /// Nothing in particular: the sweep, or effects handed on to this function. Look where it is time to.
     Tick,

@@ -130,7 +130,7 @@ pub struct MetricSpec {
 
 /// What is measured, always of the canary's target group unless it says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum MetricSource {
     /// Share of requests that the canary's targets answered with 5xx, 0 to 1.
     ErrorRate,
