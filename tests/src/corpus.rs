@@ -1,0 +1,30 @@
+//! The public corpus of recorded events, read in place where it lies beside the repository.
+
+use std::path::{Path, PathBuf};
+
+/// Returns the folder of recorded events: `$TIDEGATE_CORPUS/events`, or `shared/events` beside the repository or
+/// above it. `None` where there is none; the caller says that it skipped.
+pub fn events() -> Option<PathBuf> {
+    let named = std::env::var_os("TIDEGATE_CORPUS").map(|folder| PathBuf::from(folder).join("events"));
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(2).map(|folder| folder.join("shared/events"));
+    named.into_iter().chain(above).find(|folder| folder.join("index.md").is_file())
+}
+
+/// Returns the files of a folder with this extension: name and text, by name.
+///
+/// # Panics
+/// If a file cannot be read.
+pub fn files(folder: &Path, extension: &str) -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.expect("a folder lists its files").path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+            (name, text)
+        })
+        .collect();
+    files.sort();
+    files
+}
