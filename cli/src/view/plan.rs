@@ -1,0 +1,36 @@
+//! What a start would do.
+
+use tidegate::api::PlanReport;
+
+use super::line::{Line, Tone, table};
+use super::time::seconds_as_text;
+
+/// Returns services, rules and steps with the least time that each takes.
+pub fn lines(plan: &PlanReport, width: usize) -> Vec<Line> {
+    let mut lines = table(&[
+        vec![("Stable:".to_owned(), Tone::Plain), (plan.stable.clone(), Tone::Plain)],
+        vec![("Canary:".to_owned(), Tone::Plain), (plan.canary.clone(), Tone::Plain)],
+        vec![("Revision:".to_owned(), Tone::Plain), (plan.revision.clone(), Tone::Strong)],
+    ]);
+    lines.push(Line::new());
+    lines.push(Line::new().tone("MANAGED RULES", Tone::Faint));
+    lines.extend(plan.rules.iter().map(|rule| Line::of(format!("  {rule}"))));
+    lines.push(Line::new());
+    let heading = ["STEPS", "CANARY TASKS", "AT LEAST"];
+    let mut rows = vec![heading.map(|title| (title.to_owned(), Tone::Faint)).to_vec()];
+    rows.extend(plan.steps.iter().enumerate().map(|(at, step)| {
+        vec![
+            (format!("{:>2}  {}", at + 1, step.step), Tone::Plain),
+            (step.tasks.to_string(), Tone::Plain),
+            (seconds_as_text(step.least_seconds), Tone::Plain),
+        ]
+    }));
+    let whole: u64 = plan.steps.iter().map(|step| step.least_seconds).sum();
+    rows.push(vec![
+        ("    in all".to_owned(), Tone::Plain),
+        (String::new(), Tone::Plain),
+        (seconds_as_text(whole), Tone::Strong),
+    ]);
+    lines.extend(table(&rows));
+    lines.into_iter().map(|line| line.cut(width)).collect()
+}
