@@ -7,6 +7,7 @@ use crate::audit::AuditEntry;
 use crate::ids::RolloutId;
 use crate::machine::event::Verb;
 use crate::machine::report::Report;
+use crate::spec::SpecError;
 
 /// A body for the `command` function. The caller's identity is never in it: it comes from the signature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,6 +91,13 @@ impl Refusal {
     /// A reason with its way out.
     pub fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { why: why.into(), hint: hint.into() }
+    }
+}
+
+/// A mistake in a spec that came by the wire, at its line and column.
+impl From<&SpecError> for Refusal {
+    fn from(mistake: &SpecError) -> Self {
+        Self::new(mistake.to_string(), mistake.hint.clone())
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod analysis;
 pub mod api;
 pub mod audit;
+pub mod driver;
 pub mod estate;
 pub mod events;
 pub mod fault;

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::MeasureRequest;
 use crate::ids::{RolloutId, ServiceArn};
+use crate::machine::effect::Effect;
 use crate::machine::event::{AlarmChange, Event};
 
 pub use explain::{Explanation, Wakes, explain};
@@ -57,6 +58,13 @@ pub enum Message {
         rollout: RolloutId,
         /// What.
         event: Event,
+    },
+    /// Effects of a step that another function committed and may not perform itself.
+    Effects {
+        /// Whose.
+        rollout: RolloutId,
+        /// Which, in order.
+        effects: Vec<Effect>,
     },
     /// A start that has been asked for.
     Start(StartRequest),
@@ -97,6 +105,13 @@ pub enum Arrival {
     },
     /// For every rollout that watches an alarm.
     Alarm(AlarmChange),
+    /// Effects that another function hands on.
+    Effects {
+        /// Whose.
+        rollout: RolloutId,
+        /// Which, in order.
+        effects: Vec<Effect>,
+    },
     /// A start that has been asked for.
     Start(StartRequest),
     /// A question to CloudWatch.

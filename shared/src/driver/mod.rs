@@ -1,0 +1,197 @@
+//! The workshop: load, step, commit, perform, and the answers back in as events.
+//!
+//! No path changes a rollout but `step` and `commit`, and none changes traffic or capacity but `perform`.
+
+mod discover;
+mod door;
+mod operator;
+mod perform;
+
+use futures_util::future::join;
+use jiff::{SignedDuration, Timestamp};
+
+pub use door::{Batch, Failed, alarm, batch, measure, sweep};
+pub use operator::{ask, command};
+
+use crate::api::{Answer, Refusal};
+use crate::audit::AuditEntry;
+use crate::events::Message;
+use crate::fault::Fault;
+use crate::ids::RolloutId;
+use crate::machine::effect::{Effect, Write};
+use crate::machine::event::Event;
+use crate::machine::{self, Outcome};
+use crate::ports::{
+    Announcer, Clock, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, WakeUps,
+    Workload,
+};
+
+/// Eight answers are enough for any step; more means that we argue with ourselves.
+const TURNS_MAX: usize = 8;
+/// Somebody else commits this often in a row only under attack; then redelivery tries again.
+const CONFLICTS_MAX: usize = 8;
+/// In transport time: no effect is begun with less than this left.
+const LAST_CALL: SignedDuration = SignedDuration::from_secs(3);
+
+/// Everything that a rollout is driven through.
+pub trait World: Workload + TrafficRouter + MetricProvider + RolloutStore + WakeUps + Announcer + Clock + Sync {}
+
+impl<P> World for P where
+    P: Workload + TrafficRouter + MetricProvider + RolloutStore + WakeUps + Announcer + Clock + Sync
+{
+}
+
+/// Which effects a function performs itself; the others are handed on to the command queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Everything: the controller.
+    Everything,
+    /// Weights home, and nothing else: the alarm function, and a person's abort.
+    WeightsHome,
+}
+
+/// One invocation of a function.
+#[derive(Debug)]
+pub struct Driver<'a, P> {
+    /// The world.
+    pub ports: &'a P,
+    /// The function's name, for the journal.
+    pub by: &'static str,
+    /// What it may do itself.
+    pub reach: Reach,
+    /// In domain time: when the invocation ends.
+    pub until: Timestamp,
+}
+
+/// What became of the events that a rollout was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// There is no such rollout.
+    Unknown,
+    /// The command had been carried out before.
+    Repeated,
+    /// One outcome per event.
+    Taken(Vec<Outcome>),
+}
+
+/// An operator's command on its way: its idempotency key, kept with the commit that carries it out.
+type Inbox<'a> = Option<&'a str>;
+
+impl<P: World> Driver<'_, P> {
+    /// Gives a rollout its events, and performs what follows until nothing does, or time is up.
+    pub async fn give(&self, id: &RolloutId, events: Vec<Event>, inbox: Inbox<'_>) -> Result<Given, Fault> {
+        let Some(mut stored) = self.ports.load(id).await? else { return Ok(Given::Unknown) };
+        let mut inputs = events;
+        let mut inbox = inbox;
+        let mut given = None;
+        let mut conflicts = 0;
+        for _ in 0..TURNS_MAX {
+            let now = self.ports.now();
+            let step = machine::step(stored.rollout.clone(), inputs.clone(), now);
+            if given.is_none() {
+                given = Some(step.outcomes.clone());
+            }
+            if step.rollout == stored.rollout && step.effects.is_empty() {
+                break;
+            }
+            let effects = self.safe(&step, id);
+            let entry = AuditEntry {
+                rollout: id.clone(),
+                sequence: stored.version + 1,
+                previous: stored.head.clone(),
+                now: now.at,
+                by: self.by.to_owned(),
+                inputs: inputs.clone(),
+                outcome: sentence(&step.outcomes),
+                effects: effects.clone(),
+            };
+            let answer = inbox.and_then(|key| Some((key, answer(id, step.outcomes.first()?))));
+            let commit = Commit {
+                rollout: &step.rollout,
+                entry: &entry,
+                inbox: answer.as_ref().map(|(key, answer)| (*key, answer)),
+            };
+            // The way home goes out with the commit, not after it.
+            let (committed, home) = join(self.ports.commit(commit), self.write_home(&effects)).await;
+            match committed {
+                Ok(()) => inbox = None,
+                Err(CommitRefused::Repeated) => return Ok(Given::Repeated),
+                Err(CommitRefused::Stale) => {
+                    conflicts += 1;
+                    if conflicts > CONFLICTS_MAX {
+                        return Err(Fault::conflict(format!("{id}: others commit faster")));
+                    }
+                    let Some(newer) = self.ports.load(id).await? else { return Ok(Given::Unknown) };
+                    stored = newer;
+                    // The events are judged again, by the state that stands.
+                    given = None;
+                    continue;
+                }
+                Err(busy @ CommitRefused::Busy { .. }) => return Err(Fault::conflict(busy.to_string())),
+                Err(CommitRefused::Fault(fault)) => return Err(fault),
+            }
+            stored = Stored { rollout: step.rollout, version: entry.sequence, head: entry.hash() };
+            let mut answers: Vec<Event> = home.into_iter().collect();
+            answers.extend(self.perform(&stored, effects).await?);
+            if answers.is_empty() {
+                return Ok(Given::Taken(given.unwrap_or_default()));
+            }
+            inputs = answers;
+        }
+        if let Some(key) = inbox
+            && let Some(outcome) = given.as_ref().and_then(|outcomes| outcomes.first())
+        {
+            self.ports.record(key, &answer(id, outcome)).await?;
+        }
+        Ok(Given::Taken(given.unwrap_or_default()))
+    }
+
+    /// A record that breaks its invariants does nothing any more, but for going home.
+    fn safe(&self, step: &machine::Step, id: &RolloutId) -> Vec<Effect> {
+        match step.rollout.assert_valid() {
+            Ok(()) => step.effects.clone(),
+            Err(broken) => {
+                tracing::error!(rollout.id = %id, broken, "An invariant is broken: forward effects are frozen");
+                let homeward = |effect: &&Effect| match effect {
+                    Effect::Perform { write: Write::GoHome { .. }, .. } | Effect::Announce(_) => true,
+                    Effect::WakeAt { .. } | Effect::Observe { .. } => true,
+                    Effect::Perform { .. } | Effect::Measure(_) => false,
+                };
+                step.effects.iter().filter(homeward).cloned().collect()
+            }
+        }
+    }
+
+    /// Whether there is time to begin another effect.
+    fn in_time(&self) -> bool {
+        let now = self.ports.now();
+        now.at + now.transport(LAST_CALL) < self.until
+    }
+
+    async fn hand_on(&self, id: &RolloutId, effects: Vec<Effect>) -> Result<(), Fault> {
+        let message = Message::Effects { rollout: id.clone(), effects };
+        self.ports.send(Queue::Commands, &message, SignedDuration::ZERO).await
+    }
+}
+
+fn sentence(outcomes: &[Outcome]) -> String {
+    let said = outcomes.iter().map(|outcome| match outcome {
+        Outcome::Applied(what) | Outcome::NoOp(what) => what.clone(),
+        Outcome::Refused(refusal) => format!("refused: {refusal}"),
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// What an operator is answered.
+fn answer(id: &RolloutId, outcome: &Outcome) -> Answer {
+    match outcome {
+        Outcome::Applied(message) => Answer::Done { rollout: id.clone(), message: message.clone() },
+        Outcome::NoOp(message) => Answer::NoOp { message: message.clone() },
+        Outcome::Refused(refusal) => Answer::Refused { refusals: vec![refusal.clone()] },
+    }
+}
+
+/// One refusal of a start for each thing that is wrong with a spec.
+fn refuse(why: impl Into<String>, hint: impl Into<String>) -> Answer {
+    Answer::Refused { refusals: vec![Refusal::new(why, hint)] }
+}
