@@ -286,6 +286,9 @@ fn told(arrival: Arrival) -> (String, Wakes) {
                 Wakes::Measurement { rollout: request.rollout },
             )
         }
+        Arrival::Effects { rollout, effects } => {
+            (format!("{} effects of a committed step, handed on", effects.len()), Wakes::Rollout { rollout })
+        }
         Arrival::Ignored(ignored) => (ignored.what, Wakes::Nobody { reason: ignored.reason }),
     }
 }

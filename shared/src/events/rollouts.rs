@@ -16,6 +16,7 @@ pub(super) fn message(body: &str) -> Result<Arrival, ParseError> {
     Ok(match read::<Message>(body, "a message of Tidegate")? {
         Message::WakeUp { rollout, generation } => Arrival::Rollout { rollout, event: Event::WakeUp { generation } },
         Message::Event { rollout, event } => Arrival::Rollout { rollout, event },
+        Message::Effects { rollout, effects } => Arrival::Effects { rollout, effects },
         Message::Start(request) => Arrival::Start(request),
         Message::Measure(request) => Arrival::Measure(request),
     })
