@@ -9,6 +9,8 @@ use crate::machine::event::Verb;
 use crate::machine::report::Report;
 use crate::spec::SpecError;
 
+pub use crate::fault::Refusal;
+
 /// A body for the `command` function. The caller's identity is never in it: it comes from the signature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,24 +76,6 @@ pub enum Answer {
         /// All of them, not the first.
         refusals: Vec<Refusal>,
     },
-}
-
-/// Why a command is refused, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(rename_all = "camelCase")]
-#[error("{why}")]
-pub struct Refusal {
-    /// The reason, in a sentence that names the thing.
-    pub why: String,
-    /// The way out.
-    pub hint: String,
-}
-
-impl Refusal {
-    /// A reason with its way out.
-    pub fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: hint.into() }
-    }
 }
 
 /// A mistake in a spec that came by the wire, at its line and column.

@@ -1,6 +1,7 @@
 //! What is there at start: which side is stable, and every reason why a rollout may not begin.
 
-use crate::api::{PlanReport, Refusal};
+use crate::api::PlanReport;
+use crate::fault::Refusal;
 use crate::observation::{Blueprint, Estate, RuleSeen, ServiceSeen};
 use crate::rollout::Baseline;
 use crate::spec::RolloutSpec;

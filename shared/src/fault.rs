@@ -1,4 +1,4 @@
-//! What can go wrong with a call, typed by who can fix it.
+//! What can go wrong, typed by who can fix it: a call that fails, a command that is refused.
 
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,24 @@ pub enum Outcome {
         /// What was seen of it.
         why: String,
     },
+}
+
+/// Why a command is refused, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
+#[error("{why}")]
+pub struct Refusal {
+    /// The reason, in a sentence that names the thing.
+    pub why: String,
+    /// The way out.
+    pub hint: String,
+}
+
+impl Refusal {
+    /// A reason with its way out.
+    pub fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { why: why.into(), hint: hint.into() }
+    }
 }
 
 impl Fault {

@@ -161,7 +161,14 @@ fn unwrapped(value: &str) -> Result<Content, ParseError> {
         _ => match Shape::of(value)? {
             Shape::Records => Ok(Content::Values(records(value)?)),
             Shape::Notification => Ok(Content::Notification(notification(value)?)),
-            shape => Ok(Content::Event(shape)),
+            shape @ (Shape::Message
+            | Shape::Envelope
+            | Shape::AlarmAction
+            | Shape::AlarmNotice
+            | Shape::LifecycleHook
+            | Shape::CodeDeployHook
+            | Shape::ApiCall
+            | Shape::Detail(_)) => Ok(Content::Event(shape)),
         },
     }
 }

@@ -3,6 +3,8 @@
 //! Fields of AWS's events are optional, and its words open: what is unknown but well-formed is ignored with a
 //! counted reason, never an error. An error is what nobody can make sense of; its body ends in the dead-letter queue.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod cloudwatch;
 mod codedeploy;
 mod ecr;

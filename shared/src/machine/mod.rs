@@ -66,7 +66,7 @@ pub enum Outcome {
     /// It says nothing new, or nothing about this rollout.
     NoOp(String),
     /// A command that is not to be carried out here and now.
-    Refused(crate::api::Refusal),
+    Refused(crate::fault::Refusal),
 }
 
 /// Takes events in, all of them before anything is decided, and decides once.
