@@ -2,7 +2,7 @@
 
 mod abort;
 mod completions;
-
+mod events;
 mod get;
 mod history;
 mod init;
@@ -40,7 +40,7 @@ pub enum Verb {
     Abort(abort::Args),
     Retry(retry::Args),
     History(history::Args),
-
+    Events(events::Args),
     Verify(verify::Args),
     Completions(completions::Args),
     Version(version::Args),
@@ -81,7 +81,7 @@ pub fn run(verb: &Verb, context: &mut Context) -> Outcome {
         Verb::Abort(args) => abort::run(args, context),
         Verb::Retry(args) => retry::run(args, context),
         Verb::History(args) => history::run(args, context),
-
+        Verb::Events(args) => events::run(args, context),
         Verb::Verify(args) => verify::run(args, context),
         Verb::Completions(args) => completions::run(args, context),
         Verb::Version(args) => version::run(args, context),

@@ -225,7 +225,9 @@ fn obey(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<Ef
     if let Some(expected) = command.expected_step
         && expected != rollout.cursor
     {
-        let why = format!("it is at step {} ({}), not at step {expected}", rollout.cursor, rollout.current());
+        // People count steps from 1.
+        let (is, seen) = (rollout.cursor + 1, expected.saturating_add(1));
+        let why = format!("it is at step {is} ({}), not at step {seen}", rollout.current());
         return refuse(rollout, command.verb, &why, "look again with `get`, then repeat the verb if it still fits");
     }
     match command.verb {
