@@ -55,14 +55,9 @@ pub struct DescribeScalableTargets {
 
 impl World {
     /// Registers or changes a target; answers its ARN.
-    pub fn register_scalable_target(
-        &mut self,
-        input: &RegisterScalableTarget,
-    ) -> ApiResult<String> {
+    pub fn register_scalable_target(&mut self, input: &RegisterScalableTarget) -> ApiResult<String> {
         self.call(ApiFamily::AutoScaling, "RegisterScalableTarget")?;
-        if input.service_namespace != "ecs"
-            || input.scalable_dimension != "ecs:service:DesiredCount"
-        {
+        if input.service_namespace != "ecs" || input.scalable_dimension != "ecs:service:DesiredCount" {
             return Err(ApiError::new(
                 "ValidationException",
                 "the sandbox models ecs:service:DesiredCount of namespace ecs alone",
@@ -74,18 +69,15 @@ impl World {
             target.suspended_state = input.suspended_state.unwrap_or(target.suspended_state);
             return Ok(target.scalable_target_arn.clone());
         }
-        let (Some(min_capacity), Some(max_capacity)) = (input.min_capacity, input.max_capacity)
-        else {
+        let (Some(min_capacity), Some(max_capacity)) = (input.min_capacity, input.max_capacity) else {
             return Err(ApiError::new(
                 "ValidationException",
                 "Min capacity and max capacity must be given when registering a new scalable target",
             ));
         };
         let account = &self.config.account;
-        let arn = account.arn(
-            "application-autoscaling",
-            &format!("scalable-target/{}", self.scalable_targets.len() + 1),
-        );
+        let arn =
+            account.arn("application-autoscaling", &format!("scalable-target/{}", self.scalable_targets.len() + 1));
         let target = ScalableTarget {
             service_namespace: input.service_namespace.clone(),
             resource_id: input.resource_id.clone(),
@@ -100,31 +92,18 @@ impl World {
             suspended_state: input.suspended_state.unwrap_or_default(),
             scalable_target_arn: arn.clone(),
         };
-        self.scalable_targets
-            .insert(input.resource_id.clone(), target);
+        self.scalable_targets.insert(input.resource_id.clone(), target);
         Ok(arn)
     }
 
-    pub fn describe_scalable_targets(
-        &mut self,
-        input: &DescribeScalableTargets,
-    ) -> ApiResult<Vec<ScalableTarget>> {
+    pub fn describe_scalable_targets(&mut self, input: &DescribeScalableTargets) -> ApiResult<Vec<ScalableTarget>> {
         self.call(ApiFamily::AutoScaling, "DescribeScalableTargets")?;
         let wanted = |target: &&ScalableTarget| {
             target.service_namespace == input.service_namespace
-                && (input.resource_ids.is_empty()
-                    || input.resource_ids.contains(&target.resource_id))
-                && input
-                    .scalable_dimension
-                    .as_ref()
-                    .is_none_or(|d| *d == target.scalable_dimension)
+                && (input.resource_ids.is_empty() || input.resource_ids.contains(&target.resource_id))
+                && input.scalable_dimension.as_ref().is_none_or(|d| *d == target.scalable_dimension)
         };
-        Ok(self
-            .scalable_targets
-            .values()
-            .filter(wanted)
-            .cloned()
-            .collect())
+        Ok(self.scalable_targets.values().filter(wanted).cloned().collect())
     }
 
     pub fn deregister_scalable_target(&mut self, resource_id: &str) -> ApiResult<()> {

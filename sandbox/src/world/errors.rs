@@ -16,11 +16,7 @@ pub type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
     pub fn new(code: &'static str, message: impl Into<String>) -> ApiError {
-        ApiError {
-            code,
-            message: message.into(),
-            http_status: 400,
-        }
+        ApiError { code, message: message.into(), http_status: 400 }
     }
 
     pub fn client(message: impl Into<String>) -> ApiError {
@@ -49,10 +45,7 @@ impl ApiError {
     }
 
     pub fn load_balancer_not_found() -> ApiError {
-        ApiError::new(
-            "LoadBalancerNotFound",
-            "One or more load balancers not found",
-        )
+        ApiError::new("LoadBalancerNotFound", "One or more load balancers not found")
     }
 
     pub fn listener_not_found() -> ApiError {
@@ -68,11 +61,7 @@ impl ApiError {
     }
 
     pub fn alarm_not_found() -> ApiError {
-        ApiError {
-            code: "ResourceNotFound",
-            message: "Unknown alarm".to_owned(),
-            http_status: 404,
-        }
+        ApiError { code: "ResourceNotFound", message: "Unknown alarm".to_owned(), http_status: 404 }
     }
 
     /// Each service has its own name for the same thing.

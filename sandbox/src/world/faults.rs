@@ -48,13 +48,7 @@ const BUCKETS: &[Bucket] = &[
         burst: 50.0,
         refill: 20.0,
     },
-    Bucket {
-        name: "ecs-task-modify",
-        family: ApiFamily::Ecs,
-        actions: &["StopTask"],
-        burst: 100.0,
-        refill: 40.0,
-    },
+    Bucket { name: "ecs-task-modify", family: ApiFamily::Ecs, actions: &["StopTask"], burst: 100.0, refill: 40.0 },
     Bucket {
         name: "ecs-task-read",
         family: ApiFamily::Ecs,
@@ -69,13 +63,7 @@ const BUCKETS: &[Bucket] = &[
         burst: 20.0,
         refill: 4.0,
     },
-    Bucket {
-        name: "elb-create",
-        family: ApiFamily::Elb,
-        actions: &["CreateLoadBalancer"],
-        burst: 10.0,
-        refill: 0.2,
-    },
+    Bucket { name: "elb-create", family: ApiFamily::Elb, actions: &["CreateLoadBalancer"], burst: 10.0, refill: 0.2 },
     Bucket {
         name: "elb-modify",
         family: ApiFamily::Elb,
@@ -125,10 +113,7 @@ pub(super) struct Stale<T> {
 
 impl<T> Default for Stale<T> {
     fn default() -> Stale<T> {
-        Stale {
-            left: 0,
-            picture: BTreeMap::new(),
-        }
+        Stale { left: 0, picture: BTreeMap::new() }
     }
 }
 
@@ -157,30 +142,16 @@ impl World {
         {
             return Err(refusal);
         }
-        let bucket = BUCKETS
-            .iter()
-            .find(|b| b.family == family && b.actions.contains(&action));
+        let bucket = BUCKETS.iter().find(|b| b.family == family && b.actions.contains(&action));
         let Some(bucket) = bucket.filter(|_| self.config.throttling) else {
             return Ok(());
         };
-        let (tokens, since) = self
-            .faults
-            .levels
-            .get(bucket.name)
-            .copied()
-            .unwrap_or((bucket.burst, self.now));
+        let (tokens, since) = self.faults.levels.get(bucket.name).copied().unwrap_or((bucket.burst, self.now));
         let gained = self.now.duration_since(since).as_secs_f64() * bucket.refill;
         let tokens = (tokens + gained).min(bucket.burst);
         let enough = tokens >= 1.0;
-        self.faults.levels.insert(
-            bucket.name,
-            (if enough { tokens - 1.0 } else { tokens }, self.now),
-        );
-        if enough {
-            Ok(())
-        } else {
-            Err(ApiError::throttled(family))
-        }
+        self.faults.levels.insert(bucket.name, (if enough { tokens - 1.0 } else { tokens }, self.now));
+        if enough { Ok(()) } else { Err(ApiError::throttled(family)) }
     }
 
     /// Refuses the next `count` calls of `action` with "Rate exceeded" in the family's own words.
@@ -198,39 +169,18 @@ impl World {
     pub fn stale_next(&mut self, read: StaleRead, count: u32) {
         match read {
             StaleRead::DescribeServices => {
-                let picture = self
-                    .services
-                    .keys()
-                    .map(|arn| (arn.clone(), self.service_view(arn)));
-                let picture = picture
-                    .filter_map(|(arn, view)| view.map(|v| (arn, v)))
-                    .collect();
-                self.faults.stale_services = Stale {
-                    left: count,
-                    picture,
-                };
+                let picture = self.services.keys().map(|arn| (arn.clone(), self.service_view(arn)));
+                let picture = picture.filter_map(|(arn, view)| view.map(|v| (arn, v))).collect();
+                self.faults.stale_services = Stale { left: count, picture };
             }
             StaleRead::DescribeRules => {
-                let picture = self
-                    .rules
-                    .iter()
-                    .map(|(arn, rule)| (arn.clone(), rule.view.clone()))
-                    .collect();
-                self.faults.stale_rules = Stale {
-                    left: count,
-                    picture,
-                };
+                let picture = self.rules.iter().map(|(arn, rule)| (arn.clone(), rule.view.clone())).collect();
+                self.faults.stale_rules = Stale { left: count, picture };
             }
             StaleRead::DescribeTargetHealth => {
-                let picture = self
-                    .target_groups
-                    .keys()
-                    .map(|arn| (arn.clone(), self.target_health_view(arn)))
-                    .collect();
-                self.faults.stale_health = Stale {
-                    left: count,
-                    picture,
-                };
+                let picture =
+                    self.target_groups.keys().map(|arn| (arn.clone(), self.target_health_view(arn))).collect();
+                self.faults.stale_health = Stale { left: count, picture };
             }
         }
     }

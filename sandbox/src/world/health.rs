@@ -36,17 +36,10 @@ impl World {
         let Some(state) = self.tasks.get(task) else {
             return;
         };
-        let (address, groups, service) = (
-            state.address.clone(),
-            state.target_groups.clone(),
-            state.service.clone(),
-        );
+        let (address, groups, service) = (state.address.clone(), state.target_groups.clone(), state.service.clone());
         for (group, port) in groups {
             self.register_target(&group, &address, port);
-            self.tell(
-                &service,
-                &format!("registered 1 targets in (target-group {group})"),
-            );
+            self.tell(&service, &format!("registered 1 targets in (target-group {group})"));
         }
     }
 
@@ -58,21 +51,10 @@ impl World {
         };
         let interval = Duration::from_secs(u64::from(state.view.health_check_interval_seconds));
         let first_check = self.now + interval.mul_f64(self.chance.elb.unit());
-        let generation = state
-            .targets
-            .get(&key(address, port))
-            .map_or(0, |t| t.generation + 1);
+        let generation = state.targets.get(&key(address, port)).map_or(0, |t| t.generation + 1);
         let target = TargetState {
-            target: TargetDescription {
-                id: address.to_owned(),
-                port: Some(port),
-                availability_zone: None,
-            },
-            health: if used {
-                Health::Initial
-            } else {
-                Health::Unused
-            },
+            target: TargetDescription { id: address.to_owned(), port: Some(port), availability_zone: None },
+            health: if used { Health::Initial } else { Health::Unused },
             generation,
             first_check,
             in_flight: None,
@@ -100,14 +82,8 @@ impl World {
         target.generation += 1;
         target.in_flight = Some((now, in_flight));
         let generation = target.generation;
-        self.queue.plan(
-            now + delay,
-            Due::TargetDrained {
-                group: group.to_owned(),
-                target: key(address, port),
-                generation,
-            },
-        );
+        self.queue
+            .plan(now + delay, Due::TargetDrained { group: group.to_owned(), target: key(address, port), generation });
     }
 
     /// The deregistration delay is over: what is still in flight is cut, the target leaves the group.
@@ -115,20 +91,13 @@ impl World {
         let Some(state) = self.target_groups.get_mut(group) else {
             return;
         };
-        if state
-            .targets
-            .get(target)
-            .is_none_or(|t| t.generation != generation)
-        {
+        if state.targets.get(target).is_none_or(|t| t.generation != generation) {
             return;
         }
         let removed = state.targets.remove(target);
         if let Some((began, residuals)) = removed.and_then(|t| t.in_flight) {
             let waited = self.now.duration_since(began).as_secs_f64();
-            let cut = residuals
-                .iter()
-                .filter(|residual| **residual > waited)
-                .count() as u64;
+            let cut = residuals.iter().filter(|residual| **residual > waited).count() as u64;
             self.count_cut(group, cut);
         }
     }
@@ -147,10 +116,7 @@ impl World {
                     target.health = Health::Initial;
                     target.first_check = self.now;
                     begun.push(key.clone());
-                } else if !used
-                    && target.health != Health::Unused
-                    && target.health != Health::Draining
-                {
+                } else if !used && target.health != Health::Unused && target.health != Health::Draining {
                     target.health = Health::Unused;
                     target.generation += 1;
                 }
@@ -173,10 +139,7 @@ impl World {
     }
 
     pub(super) fn health_of_revision_changed(&mut self, task_definition: &str) {
-        let of_revision = self
-            .tasks
-            .values()
-            .filter(|t| t.view.task_definition_arn == task_definition);
+        let of_revision = self.tasks.values().filter(|t| t.view.task_definition_arn == task_definition);
         let tasks: Vec<String> = of_revision.map(|t| t.view.task_arn.clone()).collect();
         for task in tasks {
             self.health_of_task_changed(&task);
@@ -205,11 +168,7 @@ impl World {
         let deciding = (checks_before + f64::from(threshold.max(1)) - 1.0) * interval;
         let at = target_state.first_check + Duration::from_secs_f64(deciding);
         let generation = target_state.generation;
-        let due = Due::TargetVerdict {
-            group: group.to_owned(),
-            target: target.to_owned(),
-            generation,
-        };
+        let due = Due::TargetVerdict { group: group.to_owned(), target: target.to_owned(), generation };
         self.queue.plan(at.max(now), due);
     }
 
@@ -218,11 +177,7 @@ impl World {
         let Some(state) = self.target_groups.get_mut(group) else {
             return;
         };
-        let Some(target_state) = state
-            .targets
-            .get_mut(target)
-            .filter(|t| t.generation == generation)
-        else {
+        let Some(target_state) = state.targets.get_mut(target).filter(|t| t.generation == generation) else {
             return;
         };
         target_state.health = finding.health();
@@ -232,9 +187,7 @@ impl World {
         };
         match finding {
             Finding::Passes => self.task_healthy(&task),
-            Finding::WrongCode | Finding::NoAnswer => {
-                self.task_unhealthy(&task, group, target, generation)
-            }
+            Finding::WrongCode | Finding::NoAnswer => self.task_unhealthy(&task, group, target, generation),
         }
     }
 
@@ -255,64 +208,35 @@ impl World {
     fn task_unhealthy(&mut self, task: &str, group: &str, target: &str, generation: u32) {
         let Some(since) = self.running_since(task) else {
             let again = self.now + Duration::from_secs(1);
-            self.queue.plan(
-                again,
-                Due::TargetVerdict {
-                    group: group.to_owned(),
-                    target: target.to_owned(),
-                    generation,
-                },
-            );
+            self.queue
+                .plan(again, Due::TargetVerdict { group: group.to_owned(), target: target.to_owned(), generation });
             return;
         };
-        let service = self
-            .tasks
-            .get(task)
-            .map(|t| t.service.clone())
-            .unwrap_or_default();
-        let grace = self
-            .services
-            .get(&service)
-            .and_then(|s| s.view.health_check_grace_period_seconds)
-            .unwrap_or(0);
+        let service = self.tasks.get(task).map(|t| t.service.clone()).unwrap_or_default();
+        let grace = self.services.get(&service).and_then(|s| s.view.health_check_grace_period_seconds).unwrap_or(0);
         let grace_ends: Timestamp = since + Duration::from_secs(u64::from(grace));
         if self.now < grace_ends {
             self.queue.plan(
                 grace_ends,
-                Due::TargetVerdict {
-                    group: group.to_owned(),
-                    target: target.to_owned(),
-                    generation,
-                },
+                Due::TargetVerdict { group: group.to_owned(), target: target.to_owned(), generation },
             );
             return;
         }
-        let name = self
-            .tasks
-            .get(task)
-            .map(|t| super::last_part(&t.view.task_arn).to_owned())
-            .unwrap_or_default();
+        let name = self.tasks.get(task).map(|t| super::last_part(&t.view.task_arn).to_owned()).unwrap_or_default();
         self.tell(
             &service,
-            &format!("(task {name}) (port {}) is unhealthy in (target-group {group}) due to (reason Health checks failed).", target.rsplit(':').next().unwrap_or_default()),
+            &format!(
+                "(task {name}) (port {}) is unhealthy in (target-group {group}) due to (reason Health checks failed).",
+                target.rsplit(':').next().unwrap_or_default()
+            ),
         );
         self.task_failed(task);
         let reason = format!("Task failed ELB health checks in (target-group {group})");
-        self.begin_stop(
-            task,
-            &StopCause {
-                code: "ServiceSchedulerInitiated",
-                reason,
-            },
-        );
+        self.begin_stop(task, &StopCause { code: "ServiceSchedulerInitiated", reason });
     }
 
     fn finding(&self, group: &str, target: &str) -> Finding {
-        let address = self
-            .target_groups
-            .get(group)
-            .and_then(|g| g.targets.get(target))
-            .map(|t| &t.target.id);
+        let address = self.target_groups.get(group).and_then(|g| g.targets.get(target)).map(|t| &t.target.id);
         let Some(task) = address.and_then(|address| self.task_at(address)) else {
             return Finding::NoAnswer;
         };
@@ -334,9 +258,7 @@ impl World {
     pub(super) fn targets_healthy(&self, task: &TaskState) -> bool {
         task.target_groups.iter().all(|(group, port)| {
             let targets = self.target_groups.get(group).map(|g| &g.targets);
-            targets
-                .and_then(|t| t.get(&key(&task.address, *port)))
-                .is_some_and(|t| t.health == Health::Healthy)
+            targets.and_then(|t| t.get(&key(&task.address, *port))).is_some_and(|t| t.health == Health::Healthy)
         })
     }
 }

@@ -64,21 +64,12 @@ pub fn metric_dimension(arn: &str) -> &str {
 }
 
 pub fn hex(rng: &mut Rng, digits: usize) -> String {
-    (0..digits)
-        .map(|_| char::from_digit(rng.below(16) as u32, 16).unwrap_or('0'))
-        .collect()
+    (0..digits).map(|_| char::from_digit(rng.below(16) as u32, 16).unwrap_or('0')).collect()
 }
 
 pub fn uuid(rng: &mut Rng) -> String {
     let all = format!("{:016x}{:016x}", rng.next(), rng.next());
-    format!(
-        "{}-{}-{}-{}-{}",
-        &all[..8],
-        &all[8..12],
-        &all[12..16],
-        &all[16..20],
-        &all[20..]
-    )
+    format!("{}-{}-{}-{}-{}", &all[..8], &all[8..12], &all[12..16], &all[16..20], &all[20..])
 }
 
 /// Returns `ecs-svc/` and nineteen digits.

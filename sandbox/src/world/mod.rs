@@ -25,26 +25,22 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-pub use autoscaling::{
-    DescribeScalableTargets, RegisterScalableTarget, ScalableTarget, SuspendedState,
-};
+pub use autoscaling::{DescribeScalableTargets, RegisterScalableTarget, ScalableTarget, SuspendedState};
 pub use cloudwatch::{
-    DescribeAlarms, Dimension, GetMetricData, Metric, MetricAlarm, MetricDataQuery,
-    MetricDataResult, MetricDataResults, MetricDatum, MetricStat, PutMetricAlarm, SetAlarmState,
+    DescribeAlarms, Dimension, GetMetricData, Metric, MetricAlarm, MetricDataQuery, MetricDataResult,
+    MetricDataResults, MetricDatum, MetricStat, PutMetricAlarm, SetAlarmState,
 };
 pub use config::Config;
 pub use ecs::{
-    Attachment, Behaviour, CircuitBreaker, Cluster, Container, CreateService, Deployment,
-    DeploymentConfiguration, DescribeClusters, DescribeServices, DescribeTasks, Failure, ListTasks,
-    NameValue, NetworkInterface, RegisterTaskDefinition, Service, ServiceEvent,
-    ServiceLoadBalancer, Task, TaskDefinition, UpdateService,
+    Attachment, Behaviour, CircuitBreaker, Cluster, Container, CreateService, Deployment, DeploymentConfiguration,
+    DescribeClusters, DescribeServices, DescribeTasks, Failure, ListTasks, NameValue, NetworkInterface,
+    RegisterTaskDefinition, Service, ServiceEvent, ServiceLoadBalancer, Task, TaskDefinition, UpdateService,
 };
 pub use elb::{
-    Action, Attribute, AvailabilityZone, ConditionValues, CreateListener, CreateRule,
-    CreateTargetGroup, DescribeListeners, DescribeLoadBalancers, DescribeRules,
-    DescribeTargetGroups, ForwardConfig, Listener, LoadBalancer, LoadBalancerState, Matcher,
-    ModifyListener, ModifyRule, Rule, RuleCondition, TargetDescription, TargetGroup,
-    TargetGroupStickinessConfig, TargetGroupTuple, TargetHealth, TargetHealthDescription,
+    Action, Attribute, AvailabilityZone, ConditionValues, CreateListener, CreateRule, CreateTargetGroup,
+    DescribeListeners, DescribeLoadBalancers, DescribeRules, DescribeTargetGroups, ForwardConfig, Listener,
+    LoadBalancer, LoadBalancerState, Matcher, ModifyListener, ModifyRule, Rule, RuleCondition, TargetDescription,
+    TargetGroup, TargetGroupStickinessConfig, TargetGroupTuple, TargetHealth, TargetHealthDescription,
 };
 pub use errors::{ApiError, ApiFamily, ApiResult};
 pub use events::EmittedEvent;
@@ -171,26 +167,11 @@ impl World {
             Due::TaskCrash { task } => self.task_crash(&task),
             Due::TaskDeregister { task } => self.task_deregister(&task),
             Due::TaskForgotten { task } => self.forget_task(&task),
-            Due::SteadyState {
-                service,
-                generation,
-            } => self.steady_state(&service, generation),
-            Due::TargetVerdict {
-                group,
-                target,
-                generation,
-            } => self.target_verdict(&group, &target, generation),
-            Due::TargetDrained {
-                group,
-                target,
-                generation,
-            } => self.target_drained(&group, &target, generation),
+            Due::SteadyState { service, generation } => self.steady_state(&service, generation),
+            Due::TargetVerdict { group, target, generation } => self.target_verdict(&group, &target, generation),
+            Due::TargetDrained { group, target, generation } => self.target_drained(&group, &target, generation),
             Due::AppReady { task } => self.app_ready(&task),
-            Due::RuleReaches {
-                rule,
-                node,
-                generation,
-            } => self.rule_reaches(&rule, node, generation),
+            Due::RuleReaches { rule, node, generation } => self.rule_reaches(&rule, node, generation),
             Due::MinuteEnds => self.minute_ends(),
             Due::AlarmEvaluation { alarm, generation } => self.evaluate_alarm(&alarm, generation),
         }

@@ -18,9 +18,7 @@ impl Rng {
             z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
             z ^ (z >> 31)
         };
-        Rng {
-            state: [next(), next(), next(), next()],
-        }
+        Rng { state: [next(), next(), next(), next()] }
     }
 
     /// Returns an independent generator; what one concern draws never shifts what another sees.
@@ -112,9 +110,7 @@ impl Rng {
             return n - self.poisson(n as f64 - mean).min(n);
         }
         let deviation = (mean * (1.0 - probability)).sqrt();
-        (mean + deviation * self.normal())
-            .round()
-            .clamp(0.0, n as f64) as u64
+        (mean + deviation * self.normal()).round().clamp(0.0, n as f64) as u64
     }
 }
 
@@ -125,10 +121,7 @@ mod tests {
     #[test]
     fn a_seed_means_the_same_numbers_for_ever() {
         let mut rng = Rng::new(42);
-        assert_eq!(
-            [rng.next(), rng.next()],
-            [1546998764402558742, 6990951692964543102]
-        );
+        assert_eq!([rng.next(), rng.next()], [1546998764402558742, 6990951692964543102]);
     }
 
     #[test]
@@ -137,10 +130,7 @@ mod tests {
         for (n, p) in [(10u64, 0.3), (1000, 0.002), (1000, 0.4), (1000, 0.999)] {
             let sum: u64 = (0..4000).map(|_| rng.binomial(n, p)).sum();
             let (mean, want) = (sum as f64 / 4000.0, n as f64 * p);
-            assert!(
-                (mean - want).abs() < 0.05 * want.max(1.0),
-                "binomial({n},{p}): {mean}"
-            );
+            assert!((mean - want).abs() < 0.05 * want.max(1.0), "binomial({n},{p}): {mean}");
         }
         for want in [0.4, 12.0, 200.0] {
             let sum: u64 = (0..4000).map(|_| rng.poisson(want)).sum();

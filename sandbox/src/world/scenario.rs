@@ -7,10 +7,7 @@ use serde_json::json;
 use super::World;
 use super::cloudwatch::{Dimension, Metric, MetricDataQuery, MetricStat, PutMetricAlarm};
 use super::ecs::{Behaviour, CreateService, RegisterTaskDefinition, ServiceLoadBalancer};
-use super::elb::{
-    Action, Attribute, ConditionValues, CreateListener, CreateRule, CreateTargetGroup,
-    RuleCondition,
-};
+use super::elb::{Action, Attribute, ConditionValues, CreateListener, CreateRule, CreateTargetGroup, RuleCondition};
 use super::errors::ApiResult;
 use super::ids::metric_dimension;
 use super::traffic::{TrafficShape, TrafficSource};
@@ -70,10 +67,7 @@ impl Estate {
     }
 
     pub fn cluster(self, cluster: &str) -> Estate {
-        Estate {
-            cluster: cluster.to_owned(),
-            ..self
-        }
+        Estate { cluster: cluster.to_owned(), ..self }
     }
 
     pub fn tasks(self, tasks: u32) -> Estate {
@@ -81,10 +75,7 @@ impl Estate {
     }
 
     pub fn requests_per_second(self, requests_per_second: f64) -> Estate {
-        Estate {
-            requests_per_second,
-            ..self
-        }
+        Estate { requests_per_second, ..self }
     }
 
     pub fn traffic_shape(self, shape: TrafficShape) -> Estate {
@@ -93,27 +84,19 @@ impl Estate {
 
     /// Seconds that a target drains.
     pub fn deregistration_delay(self, deregistration_delay: u32) -> Estate {
-        Estate {
-            deregistration_delay,
-            ..self
-        }
+        Estate { deregistration_delay, ..self }
     }
 
     /// Share of 5xx above which the alarm goes off.
     pub fn alarm_threshold(self, alarm_threshold: f64) -> Estate {
-        Estate {
-            alarm_threshold,
-            ..self
-        }
+        Estate { alarm_threshold, ..self }
     }
 
     /// Makes everything and sends the users once blue is up, which takes some virtual minutes; the events of that
     /// time are dropped.
     pub fn build(&self, world: &mut World) -> ApiResult<EstateParts> {
         world.create_cluster(&self.cluster)?;
-        let load_balancer_arn = world
-            .create_load_balancer(&self.name, "application")?
-            .load_balancer_arn;
+        let load_balancer_arn = world.create_load_balancer(&self.name, "application")?.load_balancer_arn;
         let (blue_group, green_group) = (self.group(world, "blue")?, self.group(world, "green")?);
         let forward = Action::forward(&[(&blue_group, 1), (&green_group, 0)]);
         let plain_listener_arn = listener(world, &load_balancer_arn, 80, "HTTP", forward.clone())?;
@@ -129,9 +112,7 @@ impl Estate {
         let host = format!("{}.example.com", self.name);
         let condition = RuleCondition {
             field: "host-header".to_owned(),
-            host_header_config: Some(ConditionValues {
-                values: vec![host.clone()],
-            }),
+            host_header_config: Some(ConditionValues { values: vec![host.clone()] }),
             ..RuleCondition::default()
         };
         let rule = CreateRule {
@@ -169,12 +150,7 @@ impl Estate {
     }
 
     /// Registers another revision of the application; answers its ARN.
-    pub fn register_revision(
-        &self,
-        world: &mut World,
-        image_tag: &str,
-        behaviour: Behaviour,
-    ) -> ApiResult<String> {
+    pub fn register_revision(&self, world: &mut World, image_tag: &str, behaviour: Behaviour) -> ApiResult<String> {
         let image = format!("registry.example.com/{}:{image_tag}", self.name);
         let container = json!({
             "name": "app", "image": image, "essential": true,
@@ -236,11 +212,7 @@ impl Estate {
             health_check_grace_period_seconds: Some(60),
             ..CreateService::default()
         })?;
-        Ok(Twin {
-            service_name: service.service_name,
-            service_arn: service.service_arn,
-            target_group_arn,
-        })
+        Ok(Twin { service_name: service.service_name, service_arn: service.service_arn, target_group_arn })
     }
 
     fn alarm(&self, world: &mut World, load_balancer: &str, group: &str) -> ApiResult<String> {
@@ -252,10 +224,7 @@ impl Estate {
                     namespace: "AWS/ApplicationELB".to_owned(),
                     metric_name: metric_name.to_owned(),
                     dimensions: vec![
-                        Dimension {
-                            name: "TargetGroup".to_owned(),
-                            value: metric_dimension(group).to_owned(),
-                        },
+                        Dimension { name: "TargetGroup".to_owned(), value: metric_dimension(group).to_owned() },
                         Dimension {
                             name: "LoadBalancer".to_owned(),
                             value: metric_dimension(load_balancer).to_owned(),
@@ -283,11 +252,7 @@ impl Estate {
             threshold: Some(self.alarm_threshold),
             comparison_operator: "GreaterThanThreshold".to_owned(),
             treat_missing_data: Some("notBreaching".to_owned()),
-            metrics: vec![
-                rate,
-                query("errors", "HTTPCode_Target_5XX_Count"),
-                query("requests", "RequestCount"),
-            ],
+            metrics: vec![rate, query("errors", "HTTPCode_Target_5XX_Count"), query("requests", "RequestCount")],
             ..PutMetricAlarm::default()
         })?;
         Ok(alarm_name)
@@ -308,13 +273,7 @@ impl Estate {
     }
 }
 
-fn listener(
-    world: &mut World,
-    load_balancer: &str,
-    port: u16,
-    protocol: &str,
-    action: Action,
-) -> ApiResult<String> {
+fn listener(world: &mut World, load_balancer: &str, port: u16, protocol: &str, action: Action) -> ApiResult<String> {
     let listener = world.create_listener(CreateListener {
         load_balancer_arn: load_balancer.to_owned(),
         port: Some(port),

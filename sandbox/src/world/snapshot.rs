@@ -53,11 +53,7 @@ impl World {
         let service = |state: &super::ecs::ServiceState| {
             let (pending, running) = self.counts(&state.view.service_arn, None);
             let mut tasks = BTreeMap::new();
-            for task in self
-                .tasks
-                .values()
-                .filter(|t| t.service == state.view.service_arn)
-            {
+            for task in self.tasks.values().filter(|t| t.service == state.view.service_arn) {
                 if task.view.last_status != "STOPPED" {
                     *tasks.entry(task.view.last_status.clone()).or_default() += 1;
                 }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::ecs::{
-    Attachment, Behaviour, Container, DescribeTasks, Failure, ListTasks, NameValue,
-    NetworkInterface, Task, container_name,
+    Attachment, Behaviour, Container, DescribeTasks, Failure, ListTasks, NameValue, NetworkInterface, Task,
+    container_name,
 };
 use super::errors::{ApiError, ApiFamily, ApiResult};
 use super::ids::{self, last_part};
@@ -61,18 +61,11 @@ impl TaskState {
 
     /// A task counts as running until its container has ended, draining included.
     pub(super) fn counts_as_running(&self) -> bool {
-        matches!(
-            self.view.last_status.as_str(),
-            "RUNNING" | "DEACTIVATING" | "STOPPING"
-        )
+        matches!(self.view.last_status.as_str(), "RUNNING" | "DEACTIVATING" | "STOPPING")
     }
 
     pub(super) fn counts_as_pending(&self) -> bool {
-        self.is_wanted()
-            && matches!(
-                self.view.last_status.as_str(),
-                "PROVISIONING" | "PENDING" | "ACTIVATING"
-            )
+        self.is_wanted() && matches!(self.view.last_status.as_str(), "PROVISIONING" | "PENDING" | "ACTIVATING")
     }
 
     /// Returns the `elb` attachment that only events show.
@@ -94,33 +87,21 @@ impl TaskState {
 }
 
 impl World {
-    pub fn describe_tasks(
-        &mut self,
-        cluster: Option<&str>,
-        tasks: &[String],
-    ) -> ApiResult<DescribeTasks> {
+    pub fn describe_tasks(&mut self, cluster: Option<&str>, tasks: &[String]) -> ApiResult<DescribeTasks> {
         self.call(ApiFamily::Ecs, "DescribeTasks")?;
         let cluster = self.cluster_name(cluster)?;
         if tasks.is_empty() {
             return Err(ApiError::invalid_parameter("Tasks cannot be empty."));
         }
         if tasks.len() > 100 {
-            return Err(ApiError::invalid_parameter(
-                "Tasks cannot have more than 100 elements.",
-            ));
+            return Err(ApiError::invalid_parameter("Tasks cannot have more than 100 elements."));
         }
-        let mut answer = DescribeTasks {
-            tasks: Vec::new(),
-            failures: Vec::new(),
-        };
+        let mut answer = DescribeTasks { tasks: Vec::new(), failures: Vec::new() };
         for task in tasks {
             let arn = self.config.account.task(&cluster, last_part(task));
             match self.tasks.get(&arn) {
                 Some(state) => answer.tasks.push(state.view.clone()),
-                None => answer.failures.push(Failure {
-                    arn,
-                    reason: "MISSING".to_owned(),
-                }),
+                None => answer.failures.push(Failure { arn, reason: "MISSING".to_owned() }),
             }
         }
         Ok(answer)
@@ -130,69 +111,34 @@ impl World {
     pub fn list_tasks(&mut self, input: &ListTasks) -> ApiResult<Vec<String>> {
         self.call(ApiFamily::Ecs, "ListTasks")?;
         let cluster = self.cluster_name(input.cluster.as_deref())?;
-        let service = input
-            .service_name
-            .as_deref()
-            .map(|s| self.config.account.service(&cluster, last_part(s)));
-        if service
-            .as_ref()
-            .is_some_and(|arn| !self.services.contains_key(arn))
-        {
+        let service = input.service_name.as_deref().map(|s| self.config.account.service(&cluster, last_part(s)));
+        if service.as_ref().is_some_and(|arn| !self.services.contains_key(arn)) {
             return Err(ApiError::service_not_found());
         }
         let desired = input.desired_status.as_deref().unwrap_or("RUNNING");
         let cluster_arn = self.config.account.cluster(&cluster);
-        let family_of = |t: &TaskState| {
-            last_part(&t.view.task_definition_arn)
-                .split(':')
-                .next()
-                .map(str::to_owned)
-        };
+        let family_of = |t: &TaskState| last_part(&t.view.task_definition_arn).split(':').next().map(str::to_owned);
         let wanted = |t: &&TaskState| {
             t.view.cluster_arn == cluster_arn
                 && t.view.desired_status == desired
                 && service.as_ref().is_none_or(|arn| *arn == t.service)
-                && input
-                    .started_by
-                    .as_ref()
-                    .is_none_or(|id| *id == t.view.started_by)
+                && input.started_by.as_ref().is_none_or(|id| *id == t.view.started_by)
                 && (input.family.is_none() || family_of(t) == input.family)
         };
-        Ok(self
-            .tasks
-            .values()
-            .filter(wanted)
-            .map(|t| t.view.task_arn.clone())
-            .collect())
+        Ok(self.tasks.values().filter(wanted).map(|t| t.view.task_arn.clone()).collect())
     }
 
     /// Stops a task as a person would; its service starts another.
-    pub fn stop_task(
-        &mut self,
-        cluster: Option<&str>,
-        task: &str,
-        reason: Option<&str>,
-    ) -> ApiResult<Task> {
+    pub fn stop_task(&mut self, cluster: Option<&str>, task: &str, reason: Option<&str>) -> ApiResult<Task> {
         self.call(ApiFamily::Ecs, "StopTask")?;
         let cluster = self.cluster_name(cluster)?;
         let arn = self.config.account.task(&cluster, last_part(task));
         if !self.tasks.contains_key(&arn) {
-            return Err(ApiError::invalid_parameter(
-                "The referenced task was not found.",
-            ));
+            return Err(ApiError::invalid_parameter("The referenced task was not found."));
         }
         let reason = reason.unwrap_or("Task stopped by user").to_owned();
-        self.begin_stop(
-            &arn,
-            &StopCause {
-                code: "UserInitiated",
-                reason,
-            },
-        );
-        self.tasks
-            .get(&arn)
-            .map(|t| t.view.clone())
-            .ok_or_else(ApiError::service_not_found)
+        self.begin_stop(&arn, &StopCause { code: "UserInitiated", reason });
+        self.tasks.get(&arn).map(|t| t.view.clone()).ok_or_else(ApiError::service_not_found)
     }
 
     /// Starts one task of the service's primary deployment; answers its ARN.
@@ -210,10 +156,7 @@ impl World {
         let address = self.new_address();
         let interface = self.new_interface();
         let containers = self.new_containers(&arn, &definition.registered.container_definitions);
-        let names: Vec<Value> = containers
-            .iter()
-            .map(|c| json!({ "name": c.name }))
-            .collect();
+        let names: Vec<Value> = containers.iter().map(|c| json!({ "name": c.name })).collect();
         let view = Task {
             task_arn: arn.clone(),
             cluster_arn: self.config.account.cluster(&cluster),
@@ -225,22 +168,13 @@ impl World {
             desired_status: "RUNNING".to_owned(),
             availability_zone: zone,
             attachments: vec![interface],
-            attributes: vec![NameValue {
-                name: "ecs.cpu-architecture".to_owned(),
-                value: "arm64".to_owned(),
-            }],
+            attributes: vec![NameValue { name: "ecs.cpu-architecture".to_owned(), value: "arm64".to_owned() }],
             containers,
             launch_type: "FARGATE".to_owned(),
             platform_version: "1.4.0".to_owned(),
             platform_family: "Linux".to_owned(),
-            cpu: definition
-                .registered
-                .cpu
-                .unwrap_or_else(|| "256".to_owned()),
-            memory: definition
-                .registered
-                .memory
-                .unwrap_or_else(|| "512".to_owned()),
+            cpu: definition.registered.cpu.unwrap_or_else(|| "256".to_owned()),
+            memory: definition.registered.memory.unwrap_or_else(|| "512".to_owned()),
             enable_execute_command: execute,
             health_status: "UNKNOWN".to_owned(),
             overrides: json!({ "containerOverrides": names }),
@@ -258,11 +192,7 @@ impl World {
             stopped_reason: None,
         };
         let median = self.config.task_start_median.as_secs_f64();
-        let start = self
-            .chance
-            .ecs
-            .log_normal(median, self.config.task_start_sigma)
-            .clamp(1.0, 1800.0);
+        let start = self.chance.ecs.log_normal(median, self.config.task_start_sigma).clamp(1.0, 1800.0);
         let state = TaskState {
             view,
             service: service.to_owned(),
@@ -307,47 +237,28 @@ impl World {
             container_arn: format!("{prefix}/{}", ids::uuid(names)),
             task_arn: task.to_owned(),
             name: container_name(definition).to_owned(),
-            image: definition
-                .get("image")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
+            image: definition.get("image").and_then(Value::as_str).unwrap_or_default().to_owned(),
             image_digest: None,
             runtime_id: None,
             last_status: "PENDING".to_owned(),
             exit_code: None,
             network_interfaces: Vec::new(),
             health_status: "UNKNOWN".to_owned(),
-            cpu: definition
-                .get("cpu")
-                .map_or_else(|| "0".to_owned(), ToString::to_string),
+            cpu: definition.get("cpu").map_or_else(|| "0".to_owned(), ToString::to_string),
         };
-        definitions
-            .iter()
-            .map(|d| of(d, &mut self.chance.names))
-            .collect()
+        definitions.iter().map(|d| of(d, &mut self.chance.names)).collect()
     }
 
     fn plan_step(&mut self, task: &str, after: Duration) {
         if let Some(state) = self.tasks.get(task) {
             let generation = state.generation;
-            self.queue.plan(
-                self.now + after,
-                Due::TaskStep {
-                    task: task.to_owned(),
-                    generation,
-                },
-            );
+            self.queue.plan(self.now + after, Due::TaskStep { task: task.to_owned(), generation });
         }
     }
 
     /// Moves a task to its next status.
     pub(super) fn task_step(&mut self, task: &str, generation: u32) {
-        let Some(state) = self
-            .tasks
-            .get_mut(task)
-            .filter(|t| t.generation == generation)
-        else {
+        let Some(state) = self.tasks.get_mut(task).filter(|t| t.generation == generation) else {
             return;
         };
         let takes = state.start_takes;
@@ -409,15 +320,8 @@ impl World {
         };
         let names = &mut self.chance.names;
         let address = state.address.clone();
-        let detail = |name: &str, value: String| NameValue {
-            name: name.to_owned(),
-            value,
-        };
-        let dns = format!(
-            "ip-{}.{}.compute.internal",
-            address.replace('.', "-"),
-            self.config.account.region
-        );
+        let detail = |name: &str, value: String| NameValue { name: name.to_owned(), value };
+        let dns = format!("ip-{}.{}.compute.internal", address.replace('.', "-"), self.config.account.region);
         let Some(interface) = state.view.attachments.first_mut() else {
             return;
         };
@@ -430,10 +334,8 @@ impl World {
         ]);
         let attachment_id = interface.id.clone();
         for container in &mut state.view.containers {
-            container.network_interfaces = vec![NetworkInterface {
-                attachment_id: attachment_id.clone(),
-                private_ipv4_address: address.clone(),
-            }];
+            container.network_interfaces =
+                vec![NetworkInterface { attachment_id: attachment_id.clone(), private_ipv4_address: address.clone() }];
         }
     }
 
@@ -449,12 +351,7 @@ impl World {
             container.image_digest = Some(format!("sha256:{}", ids::hex(names, 64)));
         }
         let startup = self.behaviour_of(task).startup;
-        self.queue.plan(
-            self.now + startup,
-            Due::AppReady {
-                task: task.to_owned(),
-            },
-        );
+        self.queue.plan(self.now + startup, Due::AppReady { task: task.to_owned() });
     }
 
     fn task_runs(&mut self, task: &str) {
@@ -467,18 +364,9 @@ impl World {
         state.view.connectivity_at = Some(now);
         self.enter(task, "RUNNING");
         let behaviour = self.behaviour_of(task);
-        let crash = if behaviour.crash_at_start {
-            Some(Duration::from_secs(5))
-        } else {
-            behaviour.crash_after
-        };
+        let crash = if behaviour.crash_at_start { Some(Duration::from_secs(5)) } else { behaviour.crash_after };
         if let Some(after) = crash {
-            self.queue.plan(
-                now + after,
-                Due::TaskCrash {
-                    task: task.to_owned(),
-                },
-            );
+            self.queue.plan(now + after, Due::TaskCrash { task: task.to_owned() });
         }
         self.health_of_task_changed(task);
     }
@@ -500,19 +388,12 @@ impl World {
             return;
         }
         self.cut_in_flight(task, App::Crashed);
-        let cause = StopCause {
-            code: "EssentialContainerExited",
-            reason: "Essential container in task exited".to_owned(),
-        };
+        let cause =
+            StopCause { code: "EssentialContainerExited", reason: "Essential container in task exited".to_owned() };
         self.mark_stopping(task, &cause);
         self.container_ends(task, App::Crashed, 1);
         self.deprovision(task);
-        self.queue.plan(
-            self.now + CRASH_TO_DEREGISTRATION,
-            Due::TaskDeregister {
-                task: task.to_owned(),
-            },
-        );
+        self.queue.plan(self.now + CRASH_TO_DEREGISTRATION, Due::TaskDeregister { task: task.to_owned() });
         self.task_failed(task);
     }
 
@@ -537,9 +418,7 @@ impl World {
         match status.as_str() {
             "ACTIVATING" | "RUNNING" if !groups.is_empty() => {
                 self.task_deregister(task);
-                let delays = groups
-                    .iter()
-                    .map(|(group, _)| self.deregistration_delay(group));
+                let delays = groups.iter().map(|(group, _)| self.deregistration_delay(group));
                 let longest = delays.max().unwrap_or(Duration::ZERO);
                 self.enter(task, "DEACTIVATING");
                 self.plan_step(task, longest);
@@ -601,12 +480,7 @@ impl World {
             container.last_status = "STOPPED".to_owned();
         }
         self.enter(task, "STOPPED");
-        self.queue.plan(
-            now + STOPPED_TASK_MEMORY,
-            Due::TaskForgotten {
-                task: task.to_owned(),
-            },
-        );
+        self.queue.plan(now + STOPPED_TASK_MEMORY, Due::TaskForgotten { task: task.to_owned() });
     }
 
     pub(super) fn forget_task(&mut self, task: &str) {
@@ -627,10 +501,7 @@ impl World {
     }
 
     pub(super) fn behaviour_of(&self, task: &str) -> Behaviour {
-        let revision = self
-            .tasks
-            .get(task)
-            .and_then(|t| self.revision(&t.view.task_definition_arn));
+        let revision = self.tasks.get(task).and_then(|t| self.revision(&t.view.task_definition_arn));
         revision.map(|r| r.behaviour.clone()).unwrap_or_default()
     }
 

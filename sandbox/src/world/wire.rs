@@ -33,10 +33,7 @@ pub mod epoch_option {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Timestamp>, D::Error> {
         Option::<f64>::deserialize(input)?
-            .map(|seconds| {
-                Timestamp::from_millisecond((seconds * 1000.0).round() as i64)
-                    .map_err(D::Error::custom)
-            })
+            .map(|seconds| Timestamp::from_millisecond((seconds * 1000.0).round() as i64).map_err(D::Error::custom))
             .transpose()
     }
 }

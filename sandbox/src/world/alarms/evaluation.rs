@@ -88,19 +88,9 @@ pub(super) struct Judged {
 
 /// Judges the most recent N points that exist; only if fewer exist are missing ones filled by the treatment.
 pub(super) fn judge(question: &Question<'_>) -> Judged {
-    let real: Vec<f64> = question
-        .points
-        .iter()
-        .rev()
-        .flatten()
-        .take(question.wanted)
-        .copied()
-        .collect();
+    let real: Vec<f64> = question.points.iter().rev().flatten().take(question.wanted).copied().collect();
     let filled = question.wanted - real.len();
-    let breaching = real
-        .iter()
-        .filter(|v| question.comparison.breaches(**v, question.threshold))
-        .count();
+    let breaching = real.iter().filter(|v| question.comparison.breaches(**v, question.threshold)).count();
     let alarm_if = |holds: bool| Some(if holds { "ALARM" } else { "OK" });
     let state = match (filled, question.missing) {
         (0, _) => alarm_if(breaching >= question.to_alarm),
@@ -128,10 +118,7 @@ pub(super) fn reason(
     let plural = |n: usize| if n == 1 { "" } else { "s" };
     if to == "INSUFFICIENT_DATA" {
         let verb = if wanted == 1 { "was" } else { "were" };
-        return format!(
-            "Insufficient Data: {wanted} datapoint{} {verb} unknown.",
-            plural(wanted)
-        );
+        return format!("Insufficient Data: {wanted} datapoint{} {verb} unknown.", plural(wanted));
     }
     let treated = match MissingData::parse(alarm.treat_missing_data.as_deref()) {
         MissingData::NotBreaching => "NonBreaching",
@@ -148,26 +135,15 @@ pub(super) fn reason(
     }
     let threshold = alarm.threshold.unwrap_or(0.0);
     let crossing = |value: f64| comparison.breaches(value, threshold) == (to == "ALARM");
-    let count = used
-        .iter()
-        .filter(|(_, value)| crossing(*value))
-        .count()
-        .max(1);
+    let count = used.iter().filter(|(_, value)| crossing(*value)).count().max(1);
     let minute = |second: i64| {
         let at = Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
         at.strftime("%d/%m/%y %H:%M:%S").to_string()
     };
-    let points: Vec<String> = used
-        .iter()
-        .map(|(at, value)| format!("{value:?} ({})", minute(*at)))
-        .collect();
+    let points: Vec<String> = used.iter().map(|(at, value)| format!("{value:?} ({})", minute(*at))).collect();
     let verb = if count == 1 { "was" } else { "were" };
     let not = if to == "ALARM" { "" } else { "not " };
-    let (back, needs) = if to == "ALARM" {
-        ("OK -> ALARM", needed)
-    } else {
-        ("ALARM -> OK", wanted + 1 - needed)
-    };
+    let (back, needs) = if to == "ALARM" { ("OK -> ALARM", needed) } else { ("ALARM -> OK", wanted + 1 - needed) };
     format!(
         "Threshold Crossed: {count} out of the last {} datapoint{} [{}] {verb} {not}{} the threshold ({threshold:?}) (minimum {needs} datapoint{} for {back} transition).",
         used.len(),

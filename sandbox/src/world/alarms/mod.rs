@@ -35,11 +35,9 @@ impl World {
         let earlier = self.alarms.remove(&name);
         let generation = earlier.as_ref().map_or(0, |a| a.generation + 1);
         let view = match earlier {
-            Some(earlier) => MetricAlarm {
-                configuration: input,
-                alarm_configuration_updated_timestamp: now,
-                ..earlier.view
-            },
+            Some(earlier) => {
+                MetricAlarm { configuration: input, alarm_configuration_updated_timestamp: now, ..earlier.view }
+            }
             None => MetricAlarm {
                 alarm_arn: self.config.account.alarm(&name),
                 configuration: input,
@@ -51,19 +49,9 @@ impl World {
                 state_transitioned_timestamp: now,
             },
         };
-        self.alarms
-            .insert(name.clone(), AlarmState { view, generation });
-        let phase = self
-            .chance
-            .metrics
-            .between(Duration::from_secs(1), Duration::from_secs(59));
-        self.queue.plan(
-            now + phase,
-            Due::AlarmEvaluation {
-                alarm: name,
-                generation,
-            },
-        );
+        self.alarms.insert(name.clone(), AlarmState { view, generation });
+        let phase = self.chance.metrics.between(Duration::from_secs(1), Duration::from_secs(59));
+        self.queue.plan(now + phase, Due::AlarmEvaluation { alarm: name, generation });
         Ok(())
     }
 
@@ -72,22 +60,10 @@ impl World {
         let asked = |view: &&MetricAlarm| {
             let name = &view.configuration.alarm_name;
             (input.alarm_names.is_empty() || input.alarm_names.contains(name))
-                && input
-                    .alarm_name_prefix
-                    .as_ref()
-                    .is_none_or(|prefix| name.starts_with(prefix))
-                && input
-                    .state_value
-                    .as_ref()
-                    .is_none_or(|state| *state == view.state_value)
+                && input.alarm_name_prefix.as_ref().is_none_or(|prefix| name.starts_with(prefix))
+                && input.state_value.as_ref().is_none_or(|state| *state == view.state_value)
         };
-        Ok(self
-            .alarms
-            .values()
-            .map(|a| &a.view)
-            .filter(asked)
-            .cloned()
-            .collect())
+        Ok(self.alarms.values().map(|a| &a.view).filter(asked).cloned().collect())
     }
 
     /// Sets a state until the next evaluation finds otherwise.
@@ -102,12 +78,7 @@ impl World {
                 input.state_value
             )));
         }
-        self.enter_state(
-            &input.alarm_name,
-            &input.state_value,
-            input.state_reason,
-            input.state_reason_data,
-        );
+        self.enter_state(&input.alarm_name, &input.state_value, input.state_reason, input.state_reason_data);
         Ok(())
     }
 
@@ -124,23 +95,13 @@ impl World {
     }
 
     pub(super) fn evaluate_alarm(&mut self, alarm: &str, generation: u32) {
-        let Some(state) = self
-            .alarms
-            .get(alarm)
-            .filter(|a| a.generation == generation)
-        else {
+        let Some(state) = self.alarms.get(alarm).filter(|a| a.generation == generation) else {
             return;
         };
         let configuration = state.view.configuration.clone();
         let current = state.view.state_value.clone();
         let again = self.now + Duration::from_secs(60);
-        self.queue.plan(
-            again,
-            Due::AlarmEvaluation {
-                alarm: alarm.to_owned(),
-                generation,
-            },
-        );
+        self.queue.plan(again, Due::AlarmEvaluation { alarm: alarm.to_owned(), generation });
         let Some(comparison) = Comparison::parse(&configuration.comparison_operator) else {
             return;
         };
@@ -154,19 +115,12 @@ impl World {
             return;
         };
         let returned = queries.iter().find(|q| q.return_data.unwrap_or(true));
-        let series = returned
-            .and_then(|q| evaluated.get(&q.id))
-            .cloned()
-            .unwrap_or_default();
-        let points: Vec<Option<f64>> = (0..range)
-            .map(|n| series.get(&(start + n * period)).copied())
-            .collect();
+        let series = returned.and_then(|q| evaluated.get(&q.id)).cloned().unwrap_or_default();
+        let points: Vec<Option<f64>> = (0..range).map(|n| series.get(&(start + n * period)).copied()).collect();
         let judged = evaluation::judge(&evaluation::Question {
             points: &points,
             wanted,
-            to_alarm: configuration
-                .datapoints_to_alarm
-                .map_or(wanted, |m| m as usize),
+            to_alarm: configuration.datapoints_to_alarm.map_or(wanted, |m| m as usize),
             comparison,
             threshold: configuration.threshold.unwrap_or(0.0),
             missing: MissingData::parse(configuration.treat_missing_data.as_deref()),
@@ -174,30 +128,13 @@ impl World {
         let Some(state_value) = judged.state.filter(|state| *state != current) else {
             return;
         };
-        let used: Vec<(i64, f64)> = series
-            .iter()
-            .rev()
-            .take(wanted)
-            .map(|(at, value)| (*at, *value))
-            .collect();
-        let reason = evaluation::reason(
-            &configuration,
-            state_value,
-            &used,
-            judged.filled,
-            comparison,
-        );
+        let used: Vec<(i64, f64)> = series.iter().rev().take(wanted).map(|(at, value)| (*at, *value)).collect();
+        let reason = evaluation::reason(&configuration, state_value, &used, judged.filled, comparison);
         let data = reason_data(&configuration, self.now, &used);
         self.enter_state(alarm, state_value, reason, Some(data));
     }
 
-    fn enter_state(
-        &mut self,
-        alarm: &str,
-        value: &str,
-        reason: String,
-        reason_data: Option<String>,
-    ) {
+    fn enter_state(&mut self, alarm: &str, value: &str, reason: String, reason_data: Option<String>) {
         let now = self.now;
         let Some(state) = self.alarms.get_mut(alarm) else {
             return;
@@ -220,21 +157,12 @@ impl World {
             "state": state_detail(view),
         });
         let arn = view.alarm_arn.clone();
-        self.emit(
-            "aws.cloudwatch",
-            "CloudWatch Alarm State Change",
-            &arn,
-            &detail,
-        );
+        self.emit("aws.cloudwatch", "CloudWatch Alarm State Change", &arn, &detail);
     }
 }
 
 fn check(input: &PutMetricAlarm) -> ApiResult<()> {
-    let needs = |what: &str| {
-        Err(ApiError::validation(format!(
-            "The parameter {what} must be specified."
-        )))
-    };
+    let needs = |what: &str| Err(ApiError::validation(format!("The parameter {what} must be specified.")));
     if input.alarm_name.is_empty() {
         return needs("AlarmName");
     }
@@ -245,24 +173,15 @@ fn check(input: &PutMetricAlarm) -> ApiResult<()> {
         return needs("Threshold");
     }
     if Comparison::parse(&input.comparison_operator).is_none() {
-        let message = format!(
-            "The value {} for parameter ComparisonOperator is not supported.",
-            input.comparison_operator
-        );
+        let message =
+            format!("The value {} for parameter ComparisonOperator is not supported.", input.comparison_operator);
         return Err(ApiError::validation(message));
     }
-    if input
-        .datapoints_to_alarm
-        .is_some_and(|m| m == 0 || Some(m) > input.evaluation_periods)
-    {
-        return Err(ApiError::validation(
-            "DatapointsToAlarm must be between 1 and EvaluationPeriods.",
-        ));
+    if input.datapoints_to_alarm.is_some_and(|m| m == 0 || Some(m) > input.evaluation_periods) {
+        return Err(ApiError::validation("DatapointsToAlarm must be between 1 and EvaluationPeriods."));
     }
     if period_of(input) < 60 {
-        return Err(ApiError::validation(
-            "the sandbox evaluates alarms with periods of 60 seconds and more",
-        ));
+        return Err(ApiError::validation("the sandbox evaluates alarms with periods of 60 seconds and more"));
     }
     if input.metrics.is_empty() {
         if input.metric_name.is_none() || input.namespace.is_none() {
@@ -270,26 +189,14 @@ fn check(input: &PutMetricAlarm) -> ApiResult<()> {
         }
         return Ok(());
     }
-    if input
-        .metrics
-        .iter()
-        .filter(|q| q.return_data.unwrap_or(true))
-        .count()
-        != 1
-    {
-        return Err(ApiError::validation(
-            "Exactly one element of the metrics list should return data.",
-        ));
+    if input.metrics.iter().filter(|q| q.return_data.unwrap_or(true)).count() != 1 {
+        return Err(ApiError::validation("Exactly one element of the metrics list should return data."));
     }
     Ok(())
 }
 
 fn period_of(alarm: &PutMetricAlarm) -> u32 {
-    let of_metrics = alarm
-        .metrics
-        .iter()
-        .filter_map(|q| q.metric_stat.as_ref().map(|s| s.period))
-        .max();
+    let of_metrics = alarm.metrics.iter().filter_map(|q| q.metric_stat.as_ref().map(|s| s.period)).max();
     alarm.period.or(of_metrics).unwrap_or(60)
 }
 
@@ -298,10 +205,7 @@ fn queries_of(alarm: &PutMetricAlarm) -> Vec<MetricDataQuery> {
     if !alarm.metrics.is_empty() {
         return alarm.metrics.clone();
     }
-    let statistic = alarm
-        .statistic
-        .clone()
-        .or_else(|| alarm.extended_statistic.clone());
+    let statistic = alarm.statistic.clone().or_else(|| alarm.extended_statistic.clone());
     let metric_stat = MetricStat {
         metric: Metric {
             namespace: alarm.namespace.clone().unwrap_or_default(),
@@ -312,11 +216,7 @@ fn queries_of(alarm: &PutMetricAlarm) -> Vec<MetricDataQuery> {
         stat: statistic.unwrap_or_else(|| "Average".to_owned()),
         unit: None,
     };
-    vec![MetricDataQuery {
-        id: "m1".to_owned(),
-        metric_stat: Some(metric_stat),
-        ..MetricDataQuery::default()
-    }]
+    vec![MetricDataQuery { id: "m1".to_owned(), metric_stat: Some(metric_stat), ..MetricDataQuery::default() }]
 }
 
 /// Returns an instant as alarm events write it.
@@ -325,11 +225,7 @@ fn stamp(at: Timestamp) -> String {
 }
 
 fn reason_data(alarm: &PutMetricAlarm, now: Timestamp, used: &[(i64, f64)]) -> String {
-    let at = |second: i64| {
-        Timestamp::from_second(second)
-            .map(stamp)
-            .unwrap_or_default()
-    };
+    let at = |second: i64| Timestamp::from_second(second).map(stamp).unwrap_or_default();
     let mut data = json!({
         "version": "1.0",
         "queryDate": stamp(now),
@@ -340,9 +236,7 @@ fn reason_data(alarm: &PutMetricAlarm, now: Timestamp, used: &[(i64, f64)]) -> S
     if let Value::Object(fields) = &mut data {
         if let Some((oldest, _)) = used.last() {
             fields.insert("startDate".to_owned(), Value::String(at(*oldest)));
-            let evaluated = used
-                .iter()
-                .map(|(second, value)| json!({ "timestamp": at(*second), "value": value }));
+            let evaluated = used.iter().map(|(second, value)| json!({ "timestamp": at(*second), "value": value }));
             fields.insert("evaluatedDatapoints".to_owned(), evaluated.collect());
         }
         if let Some(statistic) = &alarm.statistic {
@@ -386,9 +280,7 @@ fn configuration_detail(alarm: &PutMetricAlarm) -> Value {
         entry
     });
     let mut configuration = json!({ "metrics": metrics.collect::<Vec<_>>() });
-    if let (Value::Object(fields), Some(description)) =
-        (&mut configuration, &alarm.alarm_description)
-    {
+    if let (Value::Object(fields), Some(description)) = (&mut configuration, &alarm.alarm_description) {
         fields.insert("description".to_owned(), Value::String(description.clone()));
     }
     configuration

@@ -60,10 +60,7 @@ pub(super) enum FoldOf {
 }
 
 pub(super) fn parse(text: &str) -> Result<Expression, String> {
-    let mut parser = Parser {
-        tokens: tokens(text)?,
-        at: 0,
-    };
+    let mut parser = Parser { tokens: tokens(text)?, at: 0 };
     let expression = parser.either()?;
     match parser.peek() {
         None => Ok(expression),
@@ -77,9 +74,7 @@ impl Expression {
         match self {
             Expression::Number(_) => Vec::new(),
             Expression::Name(name) => vec![name],
-            Expression::Negated(inner)
-            | Expression::FillRepeat(inner)
-            | Expression::Each(_, inner) => inner.names(),
+            Expression::Negated(inner) | Expression::FillRepeat(inner) | Expression::Each(_, inner) => inner.names(),
             Expression::Binary(_, left, right) | Expression::Fill(left, right) => {
                 [left.names(), right.names()].concat()
             }
@@ -92,24 +87,15 @@ impl Expression {
     }
 
     /// Evaluates over known series; `grid` is every period of the range, which FILL fills.
-    pub(super) fn evaluate(
-        &self,
-        known: &BTreeMap<String, Series>,
-        grid: &[i64],
-    ) -> Result<Operand, String> {
+    pub(super) fn evaluate(&self, known: &BTreeMap<String, Series>, grid: &[i64]) -> Result<Operand, String> {
         let of = |expression: &Expression| expression.evaluate(known, grid);
         Ok(match self {
             Expression::Number(value) => Operand::Scalar(*value),
-            Expression::Name(name) => Operand::Series(
-                known
-                    .get(name)
-                    .cloned()
-                    .ok_or_else(|| format!("unknown id '{name}'"))?,
-            ),
-            Expression::Negated(inner) => each(of(inner)?, |value| -value),
-            Expression::Binary(operator, left, right) => {
-                both(of(left)?, of(right)?, |a, b| operator.apply(a, b))
+            Expression::Name(name) => {
+                Operand::Series(known.get(name).cloned().ok_or_else(|| format!("unknown id '{name}'"))?)
             }
+            Expression::Negated(inner) => each(of(inner)?, |value| -value),
+            Expression::Binary(operator, left, right) => both(of(left)?, of(right)?, |a, b| operator.apply(a, b)),
             Expression::Fill(inner, filler) => {
                 let (Operand::Series(series), filler) = (of(inner)?, of(filler)?) else {
                     return Err("FILL takes a time series first".to_owned());
@@ -119,22 +105,14 @@ impl Expression {
                     (None, Operand::Scalar(value)) => Some(*value),
                     (None, Operand::Series(fillers)) => fillers.get(at).copied(),
                 };
-                Operand::Series(
-                    grid.iter()
-                        .filter_map(|at| Some((*at, value(at)?)))
-                        .collect(),
-                )
+                Operand::Series(grid.iter().filter_map(|at| Some((*at, value(at)?))).collect())
             }
             Expression::FillRepeat(inner) => {
                 let Operand::Series(series) = of(inner)? else {
                     return Err("FILL takes a time series first".to_owned());
                 };
                 let last = |at: &i64| series.range(..=*at).next_back().map(|(_, value)| *value);
-                Operand::Series(
-                    grid.iter()
-                        .filter_map(|at| Some((*at, last(at)?)))
-                        .collect(),
-                )
+                Operand::Series(grid.iter().filter_map(|at| Some((*at, last(at)?))).collect())
             }
             Expression::If(condition, yes, no) => {
                 let no = no.as_ref().map(|no| of(no)).transpose()?;
@@ -182,12 +160,7 @@ impl EachOf {
 fn each(operand: Operand, function: impl Fn(f64) -> f64) -> Operand {
     match operand {
         Operand::Scalar(value) => Operand::Scalar(function(value)),
-        Operand::Series(series) => Operand::Series(
-            series
-                .into_iter()
-                .map(|(at, v)| (at, function(v)))
-                .collect(),
-        ),
+        Operand::Series(series) => Operand::Series(series.into_iter().map(|(at, v)| (at, function(v))).collect()),
     }
 }
 
@@ -196,18 +169,15 @@ fn both(left: Operand, right: Operand, function: impl Fn(f64, f64) -> Option<f64
         (Operand::Scalar(a), Operand::Scalar(b)) => {
             return Operand::Scalar(function(a, b).unwrap_or(f64::NAN));
         }
-        (Operand::Series(a), Operand::Scalar(b)) => a
-            .into_iter()
-            .filter_map(|(at, v)| Some((at, function(v, b)?)))
-            .collect(),
-        (Operand::Scalar(a), Operand::Series(b)) => b
-            .into_iter()
-            .filter_map(|(at, v)| Some((at, function(a, v)?)))
-            .collect(),
-        (Operand::Series(a), Operand::Series(b)) => a
-            .into_iter()
-            .filter_map(|(at, v)| Some((at, function(v, *b.get(&at)?)?)))
-            .collect(),
+        (Operand::Series(a), Operand::Scalar(b)) => {
+            a.into_iter().filter_map(|(at, v)| Some((at, function(v, b)?))).collect()
+        }
+        (Operand::Scalar(a), Operand::Series(b)) => {
+            b.into_iter().filter_map(|(at, v)| Some((at, function(a, v)?))).collect()
+        }
+        (Operand::Series(a), Operand::Series(b)) => {
+            a.into_iter().filter_map(|(at, v)| Some((at, function(v, *b.get(&at)?)?))).collect()
+        }
     };
     Operand::Series(series)
 }
@@ -219,9 +189,7 @@ fn choose(condition: &Operand, yes: &Operand, no: Option<&Operand>) -> Operand {
     };
     match condition {
         Operand::Scalar(value) if *value != 0.0 => yes.clone(),
-        Operand::Scalar(_) => no
-            .cloned()
-            .unwrap_or_else(|| Operand::Series(Series::new())),
+        Operand::Scalar(_) => no.cloned().unwrap_or_else(|| Operand::Series(Series::new())),
         Operand::Series(series) => {
             let chosen = |(at, truth): (&i64, &f64)| {
                 let side = if *truth != 0.0 { Some(yes) } else { no };
@@ -254,25 +222,12 @@ fn fold(function: FoldOf, parts: &[Operand]) -> Operand {
     // One series alone is folded over time, several are folded period by period.
     if let [Operand::Series(series)] = parts {
         let values: Vec<f64> = series.values().copied().collect();
-        return if values.is_empty() {
-            Operand::Series(Series::new())
-        } else {
-            Operand::Scalar(over(&values))
-        };
+        return if values.is_empty() { Operand::Series(Series::new()) } else { Operand::Scalar(over(&values)) };
     }
     if by_time.is_empty() {
-        return if scalars.is_empty() {
-            Operand::Series(Series::new())
-        } else {
-            Operand::Scalar(over(&scalars))
-        };
+        return if scalars.is_empty() { Operand::Series(Series::new()) } else { Operand::Scalar(over(&scalars)) };
     }
-    Operand::Series(
-        by_time
-            .into_iter()
-            .map(|(at, values)| (at, over(&[&values[..], &scalars].concat())))
-            .collect(),
-    )
+    Operand::Series(by_time.into_iter().map(|(at, values)| (at, over(&[&values[..], &scalars].concat()))).collect())
 }
 
 fn tokens(text: &str) -> Result<Vec<String>, String> {
@@ -287,13 +242,10 @@ fn tokens(text: &str) -> Result<Vec<String>, String> {
             continue;
         }
         if first.is_ascii_alphanumeric() || first == '_' || first == '.' {
-            while at < characters.len()
-                && (characters[at].is_ascii_alphanumeric() || "_.".contains(characters[at]))
-            {
+            while at < characters.len() && (characters[at].is_ascii_alphanumeric() || "_.".contains(characters[at])) {
                 at += 1;
             }
-        } else if at < characters.len()
-            && ["<=", ">=", "==", "!=", "&&", "||"].contains(&&*pair(first, characters[at]))
+        } else if at < characters.len() && ["<=", ">=", "==", "!=", "&&", "||"].contains(&&*pair(first, characters[at]))
         {
             at += 1;
         } else if !"+-*/()[],<>".contains(first) {
@@ -338,8 +290,7 @@ impl Parser {
         operators: &[(&str, Operator)],
     ) -> Result<Expression, String> {
         let mut left = next(self)?;
-        while let Some((_, operator)) = operators.iter().find(|(text, _)| self.peek() == Some(text))
-        {
+        while let Some((_, operator)) = operators.iter().find(|(text, _)| self.peek() == Some(text)) {
             self.at += 1;
             left = Expression::Binary(*operator, Box::new(left), Box::new(next(self)?));
         }
@@ -351,10 +302,7 @@ impl Parser {
     }
 
     fn all(&mut self) -> Result<Expression, String> {
-        self.chain(
-            Parser::comparison,
-            &[("AND", Operator::And), ("&&", Operator::And)],
-        )
+        self.chain(Parser::comparison, &[("AND", Operator::And), ("&&", Operator::And)])
     }
 
     fn comparison(&mut self) -> Result<Expression, String> {
@@ -370,17 +318,11 @@ impl Parser {
     }
 
     fn sum(&mut self) -> Result<Expression, String> {
-        self.chain(
-            Parser::product,
-            &[("+", Operator::Add), ("-", Operator::Subtract)],
-        )
+        self.chain(Parser::product, &[("+", Operator::Add), ("-", Operator::Subtract)])
     }
 
     fn product(&mut self) -> Result<Expression, String> {
-        self.chain(
-            Parser::factor,
-            &[("*", Operator::Multiply), ("/", Operator::Divide)],
-        )
+        self.chain(Parser::factor, &[("*", Operator::Multiply), ("/", Operator::Divide)])
     }
 
     fn factor(&mut self) -> Result<Expression, String> {
@@ -438,9 +380,7 @@ impl Parser {
             "MIN" => Expression::Fold(FoldOf::Minimum, self.list()?),
             "MAX" => Expression::Fold(FoldOf::Maximum, self.list()?),
             other => {
-                return Err(format!(
-                    "the sandbox does not evaluate the function {other}"
-                ));
+                return Err(format!("the sandbox does not evaluate the function {other}"));
             }
         };
         self.expect(")")?;

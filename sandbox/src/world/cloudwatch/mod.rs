@@ -8,7 +8,7 @@ mod store;
 mod tests;
 
 pub use shapes::{
-    DescribeAlarms, Dimension, GetMetricData, Metric, MetricAlarm, MetricDataQuery,
-    MetricDataResult, MetricDataResults, MetricDatum, MetricStat, PutMetricAlarm, SetAlarmState,
+    DescribeAlarms, Dimension, GetMetricData, Metric, MetricAlarm, MetricDataQuery, MetricDataResult,
+    MetricDataResults, MetricDatum, MetricStat, PutMetricAlarm, SetAlarmState,
 };
 pub(super) use store::{MetricStore, Values};

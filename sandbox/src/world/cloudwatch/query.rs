@@ -20,9 +20,7 @@ impl World {
     pub fn get_metric_data(&mut self, input: &GetMetricData) -> ApiResult<MetricDataResults> {
         self.call(ApiFamily::CloudWatch, "GetMetricData")?;
         if input.start_time >= input.end_time {
-            return Err(ApiError::validation(
-                "The parameter StartTime must be less than the parameter EndTime.",
-            ));
+            return Err(ApiError::validation("The parameter StartTime must be less than the parameter EndTime."));
         }
         let queries = &input.metric_data_queries;
         if queries.is_empty() || queries.len() > QUERIES_MAX {
@@ -51,17 +49,10 @@ impl World {
                 label: query.label.clone().unwrap_or_else(|| default_label(query)),
                 timestamps: points.iter().map(|(at, _)| *at).collect(),
                 values: points.iter().map(|(_, value)| *value).collect(),
-                status_code: if is_partial {
-                    "PartialData"
-                } else {
-                    "Complete"
-                }
-                .to_owned(),
+                status_code: if is_partial { "PartialData" } else { "Complete" }.to_owned(),
             }
         });
-        Ok(MetricDataResults {
-            metric_data_results: results.collect(),
-        })
+        Ok(MetricDataResults { metric_data_results: results.collect() })
     }
 
     /// Evaluates queries over [start, end) as far as data can be read now; answers a series by query id.
@@ -83,25 +74,17 @@ impl World {
         }
         let period = i64::from(period.unwrap_or(60));
         // Expressions may name each other; each round solves those whose operands are known.
-        let mut open: Vec<&MetricDataQuery> =
-            queries.iter().filter(|q| q.expression.is_some()).collect();
+        let mut open: Vec<&MetricDataQuery> = queries.iter().filter(|q| q.expression.is_some()).collect();
         while !open.is_empty() {
             let before = open.len();
             let mut still_open = Vec::new();
             for query in open {
                 let text = query.expression.as_deref().unwrap_or_default();
-                let expression =
-                    math::parse(text).map_err(|why| expression_error(&query.id, &why))?;
-                if expression
-                    .names()
-                    .iter()
-                    .all(|name| evaluated.contains_key(*name))
-                {
-                    let grid: Vec<i64> =
-                        periods(start, end.min(self.now.as_second()), period).collect();
-                    let value = expression
-                        .evaluate(&evaluated, &grid)
-                        .map_err(|why| expression_error(&query.id, &why))?;
+                let expression = math::parse(text).map_err(|why| expression_error(&query.id, &why))?;
+                if expression.names().iter().all(|name| evaluated.contains_key(*name)) {
+                    let grid: Vec<i64> = periods(start, end.min(self.now.as_second()), period).collect();
+                    let value =
+                        expression.evaluate(&evaluated, &grid).map_err(|why| expression_error(&query.id, &why))?;
                     let series = match value {
                         Operand::Series(series) => series,
                         Operand::Scalar(value) => grid.iter().map(|at| (*at, value)).collect(),
@@ -112,18 +95,12 @@ impl World {
                 }
             }
             if still_open.len() == before {
-                return Err(expression_error(
-                    &still_open[0].id,
-                    "it names an id that no query has",
-                ));
+                return Err(expression_error(&still_open[0].id, "it names an id that no query has"));
             }
             open = still_open;
         }
         if let Some(query) = queries.iter().find(|q| !evaluated.contains_key(&q.id)) {
-            let message = format!(
-                "The query '{}' must have either MetricStat or Expression.",
-                query.id
-            );
+            let message = format!("The query '{}' must have either MetricStat or Expression.", query.id);
             return Err(ApiError::validation(message));
         }
         Ok(evaluated)
@@ -131,22 +108,14 @@ impl World {
 
     fn statistic(&self, stat: &MetricStat, start: i64, end: i64) -> ApiResult<Series> {
         let statistic = Statistic::parse(&stat.stat).ok_or_else(|| {
-            ApiError::validation(format!(
-                "The value {} for parameter Stat is not supported.",
-                stat.stat
-            ))
+            ApiError::validation(format!("The value {} for parameter Stat is not supported.", stat.stat))
         })?;
         let period = i64::from(stat.period);
         let mut by_period: BTreeMap<i64, Values> = BTreeMap::new();
         for (second, values) in self.metrics.read(&stat.metric, start, end, self.now) {
-            by_period
-                .entry(second.div_euclid(period) * period)
-                .or_default()
-                .merge(&values);
+            by_period.entry(second.div_euclid(period) * period).or_default().merge(&values);
         }
-        let known = by_period
-            .iter()
-            .filter_map(|(at, values)| Some((*at, statistic.of(values)?)));
+        let known = by_period.iter().filter_map(|(at, values)| Some((*at, statistic.of(values)?)));
         Ok(known.collect())
     }
 }
@@ -158,22 +127,16 @@ fn whole_second_up(at: Timestamp) -> i64 {
 /// Returns the starts of the periods that begin in [start, end).
 fn periods(start: i64, end: i64, period: i64) -> impl Iterator<Item = i64> {
     let first = -(-start).div_euclid(period) * period;
-    (0..)
-        .map(move |n| first + n * period)
-        .take_while(move |at| *at < end)
+    (0..).map(move |n| first + n * period).take_while(move |at| *at < end)
 }
 
 fn check_id(id: &str, queries: &[MetricDataQuery]) -> ApiResult<()> {
     let lower = id.starts_with(|c: char| c.is_ascii_lowercase());
     if !lower || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return Err(ApiError::validation(format!(
-            "The value {id} for parameter Id is invalid."
-        )));
+        return Err(ApiError::validation(format!("The value {id} for parameter Id is invalid.")));
     }
     if queries.iter().filter(|q| q.id == id).count() > 1 {
-        return Err(ApiError::validation(format!(
-            "The id {id} is used by more than one query."
-        )));
+        return Err(ApiError::validation(format!("The id {id} is used by more than one query.")));
     }
     Ok(())
 }
@@ -182,9 +145,7 @@ fn check_period(period: u32) -> ApiResult<()> {
     if matches!(period, 1 | 5 | 10 | 20 | 30) || (period > 0 && period.is_multiple_of(60)) {
         Ok(())
     } else {
-        Err(ApiError::validation(
-            "Period must be 1, 5, 10, 20, 30 or a multiple of 60",
-        ))
+        Err(ApiError::validation("Period must be 1, 5, 10, 20, 30 or a multiple of 60"))
     }
 }
 
@@ -226,20 +187,13 @@ impl Statistic {
             _ => {}
         }
         if let Some(percent) = text.strip_prefix('p') {
-            let percent = percent
-                .parse::<f64>()
-                .ok()
-                .filter(|p| (0.0..=100.0).contains(p))?;
+            let percent = percent.parse::<f64>().ok().filter(|p| (0.0..=100.0).contains(p))?;
             return Some(Statistic::Percentile(percent / 100.0));
         }
         let (name, rest) = text.split_once('(')?;
         let (from, to) = rest.strip_suffix(')')?.split_once(':')?;
         let bound = |text: &str, open: f64| {
-            if text.is_empty() {
-                Some(open)
-            } else {
-                text.parse().ok()
-            }
+            if text.is_empty() { Some(open) } else { text.parse().ok() }
         };
         let (from, to) = (bound(from, f64::NEG_INFINITY)?, bound(to, f64::INFINITY)?);
         match name {
@@ -254,11 +208,7 @@ impl Statistic {
             return None;
         }
         let within = |from: f64, to: f64| -> f64 {
-            values
-                .sorted()
-                .filter(|(value, _)| *value > from && *value <= to)
-                .map(|(_, times)| times)
-                .sum()
+            values.sorted().filter(|(value, _)| *value > from && *value <= to).map(|(_, times)| times).sum()
         };
         match self {
             Statistic::Sum => Some(values.sum),

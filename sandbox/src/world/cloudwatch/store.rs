@@ -28,11 +28,7 @@ impl Values {
     /// Adds a positive measurement, kept to about one per cent.
     pub(in crate::world) fn add(&mut self, value: f64, times: u64) {
         let step = (1.0 + RESOLUTION).ln();
-        let kept = if value > 0.0 {
-            ((value.ln() / step).round() * step).exp()
-        } else {
-            0.0
-        };
+        let kept = if value > 0.0 { ((value.ln() / step).round() * step).exp() } else { 0.0 };
         self.add_exactly(kept, times as f64);
     }
 
@@ -83,13 +79,7 @@ pub(super) const LOAD_BALANCER_NAMESPACE: &str = "AWS/ApplicationELB";
 
 impl MetricStore {
     /// Returns a metric's values by second, as far as they can be read at `now`, from `start` on and before `end`.
-    pub(super) fn read(
-        &self,
-        metric: &Metric,
-        start: i64,
-        end: i64,
-        now: Timestamp,
-    ) -> BTreeMap<i64, Values> {
+    pub(super) fn read(&self, metric: &Metric, start: i64, end: i64, now: Timestamp) -> BTreeMap<i64, Values> {
         let mut found: BTreeMap<i64, Values> = BTreeMap::new();
         if start >= end {
             return found;
@@ -99,9 +89,7 @@ impl MetricStore {
                 return found;
             };
             for (minute, parts) in self.load_balancers.range(start..end) {
-                let readable = parts
-                    .iter()
-                    .filter(|p| p.visible_at <= now && scope.covers(p));
+                let readable = parts.iter().filter(|p| p.visible_at <= now && scope.covers(p));
                 for values in readable.filter_map(|p| p.metrics.get(metric.metric_name.as_str())) {
                     found.entry(*minute).or_default().merge(values);
                 }
@@ -118,17 +106,9 @@ impl MetricStore {
 }
 
 fn custom_key(metric: &Metric) -> CustomKey {
-    let mut dimensions: Vec<_> = metric
-        .dimensions
-        .iter()
-        .map(|d| (d.name.clone(), d.value.clone()))
-        .collect();
+    let mut dimensions: Vec<_> = metric.dimensions.iter().map(|d| (d.name.clone(), d.value.clone())).collect();
     dimensions.sort();
-    (
-        metric.namespace.clone(),
-        metric.metric_name.clone(),
-        dimensions,
-    )
+    (metric.namespace.clone(), metric.metric_name.clone(), dimensions)
 }
 
 /// Which node minutes a set of dimensions means. AWS has no metric under any other set.
@@ -140,33 +120,21 @@ struct Scope<'a> {
 
 impl Scope<'_> {
     fn of(metric: &Metric) -> Option<Scope<'_>> {
-        let value = |name: &str| {
-            metric
-                .dimensions
-                .iter()
-                .find(|d| d.name == name)
-                .map(|d| d.value.as_str())
-        };
+        let value = |name: &str| metric.dimensions.iter().find(|d| d.name == name).map(|d| d.value.as_str());
         let scope = Scope {
             load_balancer: value("LoadBalancer")?,
             target_group: value("TargetGroup"),
             zone: value("AvailabilityZone"),
         };
-        let named =
-            1 + usize::from(scope.target_group.is_some()) + usize::from(scope.zone.is_some());
-        let of_group = matches!(
-            metric.metric_name.as_str(),
-            "HealthyHostCount" | "UnHealthyHostCount" | "RequestCountPerTarget"
-        );
-        (named == metric.dimensions.len() && !(of_group && scope.target_group.is_none()))
-            .then_some(scope)
+        let named = 1 + usize::from(scope.target_group.is_some()) + usize::from(scope.zone.is_some());
+        let of_group =
+            matches!(metric.metric_name.as_str(), "HealthyHostCount" | "UnHealthyHostCount" | "RequestCountPerTarget");
+        (named == metric.dimensions.len() && !(of_group && scope.target_group.is_none())).then_some(scope)
     }
 
     fn covers(&self, part: &NodeMinute) -> bool {
         part.load_balancer == self.load_balancer
-            && self
-                .target_group
-                .is_none_or(|group| part.target_group.as_deref() == Some(group))
+            && self.target_group.is_none_or(|group| part.target_group.as_deref() == Some(group))
             && self.zone.is_none_or(|zone| part.zone == zone)
     }
 }
@@ -189,23 +157,14 @@ impl World {
         }
         self.add_host_counts(&mut parts);
         let (from, to) = self.config.metric_delay;
-        let delays: Vec<_> = self
-            .config
-            .account
-            .zones
-            .iter()
-            .map(|_| self.chance.metrics.between(from, to))
-            .collect();
-        let published =
-            parts.into_iter().map(
-                |((node, load_balancer, target_group), metrics)| NodeMinute {
-                    zone: self.config.account.zones[node].clone(),
-                    load_balancer,
-                    target_group,
-                    visible_at: self.now + delays[node],
-                    metrics,
-                },
-            );
+        let delays: Vec<_> = self.config.account.zones.iter().map(|_| self.chance.metrics.between(from, to)).collect();
+        let published = parts.into_iter().map(|((node, load_balancer, target_group), metrics)| NodeMinute {
+            zone: self.config.account.zones[node].clone(),
+            load_balancer,
+            target_group,
+            visible_at: self.now + delays[node],
+            metrics,
+        });
         let published: Vec<NodeMinute> = published.collect();
         if !published.is_empty() {
             self.metrics.load_balancers.insert(minute, published);
@@ -226,18 +185,11 @@ impl World {
         let outcomes = &counts.outcomes;
         if let Some(group) = group {
             let healthy = self.healthy_hosts(group).max(1);
-            let key = (
-                node,
-                load_balancer.clone(),
-                Some(metric_dimension(group).to_owned()),
-            );
+            let key = (node, load_balancer.clone(), Some(metric_dimension(group).to_owned()));
             let metrics = parts.entry(key).or_default();
             let mut count = |name: &'static str, times: u64| {
                 if times > 0 {
-                    metrics
-                        .entry(name)
-                        .or_default()
-                        .add_exactly(1.0, times as f64);
+                    metrics.entry(name).or_default().add_exactly(1.0, times as f64);
                 }
             };
             count("RequestCount", outcomes.requests);
@@ -246,10 +198,7 @@ impl World {
             count("TargetConnectionErrorCount", outcomes.load_balancer_502);
             if outcomes.requests > 0 {
                 let per_target = outcomes.requests as f64 / healthy as f64;
-                metrics
-                    .entry("RequestCountPerTarget")
-                    .or_default()
-                    .add_exactly(per_target, 1.0);
+                metrics.entry("RequestCountPerTarget").or_default().add_exactly(per_target, 1.0);
             }
             if counts.latency.count > 0.0 {
                 metrics.insert("TargetResponseTime", counts.latency.clone());
@@ -258,29 +207,18 @@ impl World {
         let made = [
             ("HTTPCode_ELB_502_Count", outcomes.load_balancer_502),
             ("HTTPCode_ELB_503_Count", outcomes.load_balancer_503),
-            (
-                "HTTPCode_ELB_5XX_Count",
-                outcomes.load_balancer_502 + outcomes.load_balancer_503,
-            ),
+            ("HTTPCode_ELB_5XX_Count", outcomes.load_balancer_502 + outcomes.load_balancer_503),
         ];
         for (name, times) in made.into_iter().filter(|(_, times)| *times > 0) {
-            let metrics = parts
-                .entry((node, load_balancer.clone(), None))
-                .or_default();
-            metrics
-                .entry(name)
-                .or_default()
-                .add_exactly(1.0, times as f64);
+            let metrics = parts.entry((node, load_balancer.clone(), None)).or_default();
+            metrics.entry(name).or_default().add_exactly(1.0, times as f64);
         }
     }
 
     /// Host counts are there while a group in use has registered targets.
     fn add_host_counts(&self, parts: &mut Parts) {
         for (group, state) in &self.target_groups {
-            let checked = state
-                .targets
-                .values()
-                .filter(|t| !matches!(t.health, Health::Draining | Health::Unused));
+            let checked = state.targets.values().filter(|t| !matches!(t.health, Health::Draining | Health::Unused));
             let checked = checked.count();
             if checked == 0 {
                 continue;
@@ -291,15 +229,9 @@ impl World {
                     let balancer = metric_dimension(&load_balancer).to_owned();
                     let key = (node, balancer, Some(metric_dimension(group).to_owned()));
                     let metrics = parts.entry(key).or_default();
-                    metrics
-                        .entry("HealthyHostCount")
-                        .or_default()
-                        .add_exactly(healthy as f64, 1.0);
+                    metrics.entry("HealthyHostCount").or_default().add_exactly(healthy as f64, 1.0);
                     let unhealthy = checked.saturating_sub(healthy) as f64;
-                    metrics
-                        .entry("UnHealthyHostCount")
-                        .or_default()
-                        .add_exactly(unhealthy, 1.0);
+                    metrics.entry("UnHealthyHostCount").or_default().add_exactly(unhealthy, 1.0);
                 }
             }
         }
@@ -307,9 +239,7 @@ impl World {
 
     fn healthy_hosts(&self, group: &str) -> usize {
         let targets = self.target_groups.get(group).map(|g| g.targets.values());
-        targets.map_or(0, |targets| {
-            targets.filter(|t| t.health == Health::Healthy).count()
-        })
+        targets.map_or(0, |targets| targets.filter(|t| t.health == Health::Healthy).count())
     }
 
     /// Takes custom points; they can be read a little later.
@@ -332,12 +262,7 @@ impl World {
                 metric_name: datum.metric_name.clone(),
                 dimensions: datum.dimensions.clone(),
             };
-            let minute = datum
-                .timestamp
-                .unwrap_or(self.now)
-                .as_second()
-                .div_euclid(60)
-                * 60;
+            let minute = datum.timestamp.unwrap_or(self.now).as_second().div_euclid(60) * 60;
             let visible_at = self.now + self.config.custom_metric_delay;
             let points = self.metrics.custom.entry(custom_key(&metric)).or_default();
             points.entry(minute).or_default().push((visible_at, values));

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{
-    Cluster, ClusterState, DescribeClusters, Failure, RegisterTaskDefinition, RevisionState,
-    TaskDefinition,
-};
+use super::{Cluster, ClusterState, DescribeClusters, Failure, RegisterTaskDefinition, RevisionState, TaskDefinition};
 use crate::world::World;
 use crate::world::errors::{ApiError, ApiFamily, ApiResult};
 use crate::world::ids::last_part;
@@ -49,27 +46,18 @@ impl Default for Behaviour {
 impl Behaviour {
     /// Returns a revision whose share `error_share` of responses is 5xx.
     pub fn failing(error_share: f64) -> Behaviour {
-        Behaviour {
-            error_share,
-            ..Behaviour::default()
-        }
+        Behaviour { error_share, ..Behaviour::default() }
     }
 
     fn from_labels(containers: &[Value]) -> Behaviour {
         let labels = containers.first().and_then(|c| c.get("dockerLabels"));
         let label = |name: &str| labels?.get(format!("sandbox.{name}"))?.as_str();
-        let number = |name: &str| {
-            label(name)?
-                .parse::<f64>()
-                .ok()
-                .filter(|n| (0.0..1e9).contains(n))
-        };
+        let number = |name: &str| label(name)?.parse::<f64>().ok().filter(|n| (0.0..1e9).contains(n));
         let flag = |name: &str| label(name) == Some("true");
         let usual = Behaviour::default();
         Behaviour {
             error_share: number("errorShare").unwrap_or(usual.error_share),
-            latency: number("latencyMs")
-                .map_or(usual.latency, |ms| Duration::from_secs_f64(ms / 1000.0)),
+            latency: number("latencyMs").map_or(usual.latency, |ms| Duration::from_secs_f64(ms / 1000.0)),
             latency_sigma: usual.latency_sigma,
             startup: number("startupSeconds").map_or(usual.startup, Duration::from_secs_f64),
             crash_at_start: flag("crashAtStart"),
@@ -83,13 +71,9 @@ impl World {
     pub fn create_cluster(&mut self, name: &str) -> ApiResult<Cluster> {
         self.call(ApiFamily::Ecs, "CreateCluster")?;
         let arn = self.config.account.cluster(name);
-        let state = ClusterState {
-            name: name.to_owned(),
-            arn,
-        };
+        let state = ClusterState { name: name.to_owned(), arn };
         self.clusters.entry(name.to_owned()).or_insert(state);
-        self.cluster_view(name)
-            .ok_or_else(ApiError::cluster_not_found)
+        self.cluster_view(name).ok_or_else(ApiError::cluster_not_found)
     }
 
     /// Describes clusters by name or ARN; no names means `default`, as in AWS.
@@ -97,17 +81,13 @@ impl World {
         self.call(ApiFamily::Ecs, "DescribeClusters")?;
         let usual = ["default".to_owned()];
         let names = if names.is_empty() { &usual } else { names };
-        let mut answer = DescribeClusters {
-            clusters: Vec::new(),
-            failures: Vec::new(),
-        };
+        let mut answer = DescribeClusters { clusters: Vec::new(), failures: Vec::new() };
         for name in names {
             match self.cluster_view(last_part(name)) {
                 Some(view) => answer.clusters.push(view),
-                None => answer.failures.push(Failure {
-                    arn: self.config.account.cluster(last_part(name)),
-                    reason: "MISSING".to_owned(),
-                }),
+                None => answer
+                    .failures
+                    .push(Failure { arn: self.config.account.cluster(last_part(name)), reason: "MISSING".to_owned() }),
             }
         }
         Ok(answer)
@@ -115,11 +95,7 @@ impl World {
 
     fn cluster_view(&self, name: &str) -> Option<Cluster> {
         let cluster = self.clusters.get(name)?;
-        let tasks = || {
-            self.tasks
-                .values()
-                .filter(|t| t.view.cluster_arn == cluster.arn)
-        };
+        let tasks = || self.tasks.values().filter(|t| t.view.cluster_arn == cluster.arn);
         let active = |s: &&super::ServiceState| s.cluster == name && s.view.status == "ACTIVE";
         Some(Cluster {
             cluster_arn: cluster.arn.clone(),
@@ -135,16 +111,10 @@ impl World {
     /// Returns the cluster's name, if there is such a cluster; `None` means `default`.
     pub(in crate::world) fn cluster_name(&self, cluster: Option<&str>) -> ApiResult<String> {
         let name = last_part(cluster.unwrap_or("default"));
-        self.clusters
-            .get(name)
-            .map(|c| c.name.clone())
-            .ok_or_else(ApiError::cluster_not_found)
+        self.clusters.get(name).map(|c| c.name.clone()).ok_or_else(ApiError::cluster_not_found)
     }
 
-    pub fn register_task_definition(
-        &mut self,
-        input: RegisterTaskDefinition,
-    ) -> ApiResult<TaskDefinition> {
+    pub fn register_task_definition(&mut self, input: RegisterTaskDefinition) -> ApiResult<TaskDefinition> {
         self.call(ApiFamily::Ecs, "RegisterTaskDefinition")?;
         if input.family.is_empty() {
             return Err(ApiError::client("Family should not be null or empty."));
@@ -153,10 +123,7 @@ impl World {
             return Err(ApiError::client("Container list cannot be empty."));
         }
         let behaviour = Behaviour::from_labels(&input.container_definitions);
-        let revisions = self
-            .task_definitions
-            .entry(input.family.clone())
-            .or_default();
+        let revisions = self.task_definitions.entry(input.family.clone()).or_default();
         let revision = revisions.len() as u32 + 1;
         let view = TaskDefinition {
             task_definition_arn: self.config.account.task_definition(&input.family, revision),
@@ -166,10 +133,7 @@ impl World {
             deregistered_at: None,
             registered: input,
         };
-        revisions.push(RevisionState {
-            view: view.clone(),
-            behaviour,
-        });
+        revisions.push(RevisionState { view: view.clone(), behaviour });
         Ok(view)
     }
 
@@ -183,11 +147,8 @@ impl World {
     pub fn deregister_task_definition(&mut self, name: &str) -> ApiResult<TaskDefinition> {
         self.call(ApiFamily::Ecs, "DeregisterTaskDefinition")?;
         let now = self.now;
-        let revision = self
-            .revision_mut(name)
-            .filter(|_| last_part(name).contains(':'));
-        let revision =
-            revision.ok_or_else(|| ApiError::client("Unable to deregister task definition."))?;
+        let revision = self.revision_mut(name).filter(|_| last_part(name).contains(':'));
+        let revision = revision.ok_or_else(|| ApiError::client("Unable to deregister task definition."))?;
         revision.view.status = "INACTIVE".to_owned();
         revision.view.deregistered_at = Some(now);
         Ok(revision.view.clone())
@@ -202,24 +163,16 @@ impl World {
         self.call(ApiFamily::Ecs, "ListTaskDefinitions")?;
         let status = status.unwrap_or("ACTIVE");
         let of_family = |family: &str| family_prefix.is_none_or(|wanted| wanted == family);
-        let families = self
-            .task_definitions
-            .iter()
-            .filter(|(family, _)| of_family(family));
-        let revisions = families
-            .flat_map(|(_, revisions)| revisions)
-            .filter(|r| r.view.status == status);
-        Ok(revisions
-            .map(|r| r.view.task_definition_arn.clone())
-            .collect())
+        let families = self.task_definitions.iter().filter(|(family, _)| of_family(family));
+        let revisions = families.flat_map(|(_, revisions)| revisions).filter(|r| r.view.status == status);
+        Ok(revisions.map(|r| r.view.task_definition_arn.clone()).collect())
     }
 
     /// Says what the code of a revision does when it runs; running tasks of it change at once.
     pub fn set_behaviour(&mut self, task_definition: &str, behaviour: Behaviour) -> ApiResult<()> {
         self.flow_until(self.now);
         let revision = self.revision_mut(task_definition);
-        let revision =
-            revision.ok_or_else(|| ApiError::client("Unable to describe task definition."))?;
+        let revision = revision.ok_or_else(|| ApiError::client("Unable to describe task definition."))?;
         revision.behaviour = behaviour;
         let arn = revision.view.task_definition_arn.clone();
         self.health_of_revision_changed(&arn);

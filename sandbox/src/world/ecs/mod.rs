@@ -12,10 +12,9 @@ use serde_json::Value;
 
 pub use definitions::Behaviour;
 pub use shapes::{
-    Attachment, CircuitBreaker, Cluster, Container, CreateService, Deployment,
-    DeploymentConfiguration, DescribeClusters, DescribeServices, DescribeTasks, Failure, ListTasks,
-    NameValue, NetworkInterface, RegisterTaskDefinition, Service, ServiceEvent,
-    ServiceLoadBalancer, Task, TaskDefinition, UpdateService,
+    Attachment, CircuitBreaker, Cluster, Container, CreateService, Deployment, DeploymentConfiguration,
+    DescribeClusters, DescribeServices, DescribeTasks, Failure, ListTasks, NameValue, NetworkInterface,
+    RegisterTaskDefinition, Service, ServiceEvent, ServiceLoadBalancer, Task, TaskDefinition, UpdateService,
 };
 
 #[derive(Debug)]
@@ -68,26 +67,16 @@ impl ServiceState {
     }
 
     pub(super) fn primary_mut(&mut self) -> Option<&mut Deployment> {
-        self.view
-            .deployments
-            .iter_mut()
-            .find(|d| d.status == "PRIMARY")
+        self.view.deployments.iter_mut().find(|d| d.status == "PRIMARY")
     }
 
     pub(super) fn target_groups(&self) -> Vec<(String, u16)> {
-        let of = |lb: &ServiceLoadBalancer| {
-            lb.target_group_arn
-                .clone()
-                .map(|arn| (arn, lb.container_port))
-        };
+        let of = |lb: &ServiceLoadBalancer| lb.target_group_arn.clone().map(|arn| (arn, lb.container_port));
         self.view.load_balancers.iter().filter_map(of).collect()
     }
 }
 
 /// Returns the name in a container definition.
 pub(super) fn container_name(definition: &Value) -> &str {
-    definition
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or("app")
+    definition.get("name").and_then(Value::as_str).unwrap_or("app")
 }

@@ -41,21 +41,12 @@ impl World {
     /// Lets the scheduler look at the service soon; one look is planned at a time.
     pub(in crate::world) fn plan_pass(&mut self, service: &str) {
         let (from, to) = self.config.scheduler_delay;
-        let Some(state) = self
-            .services
-            .get_mut(service)
-            .filter(|s| s.next_pass.is_none())
-        else {
+        let Some(state) = self.services.get_mut(service).filter(|s| s.next_pass.is_none()) else {
             return;
         };
         let at = self.now + self.chance.ecs.between(from, to);
         state.next_pass = Some(at);
-        self.queue.plan(
-            at,
-            Due::SchedulerPass {
-                service: service.to_owned(),
-            },
-        );
+        self.queue.plan(at, Due::SchedulerPass { service: service.to_owned() });
     }
 
     pub(in crate::world) fn scheduler_pass(&mut self, service: &str) {
@@ -75,16 +66,8 @@ impl World {
     }
 
     fn seen_tasks(&self, service: &str) -> Vec<Seen> {
-        let primary = self
-            .services
-            .get(service)
-            .and_then(|s| s.primary())
-            .map(|d| d.id.clone());
-        let mut tasks: Vec<_> = self
-            .tasks
-            .values()
-            .filter(|t| t.service == service && t.is_wanted())
-            .collect();
+        let primary = self.services.get(service).and_then(|s| s.primary()).map(|d| d.id.clone());
+        let mut tasks: Vec<_> = self.tasks.values().filter(|t| t.service == service && t.is_wanted()).collect();
         tasks.sort_by_key(|t| (t.view.created_at, t.address.clone()));
         let see = |t: &&crate::world::tasks::TaskState| Seen {
             arn: t.view.task_arn.clone(),
@@ -96,10 +79,7 @@ impl World {
     }
 
     fn moves(&self, service: &str, seen: &[Seen]) -> Moves {
-        let nothing = Moves {
-            stop: Vec::new(),
-            start: 0,
-        };
+        let nothing = Moves { stop: Vec::new(), start: 0 };
         let Some(state) = self.services.get(service) else {
             return nothing;
         };
@@ -109,8 +89,7 @@ impl World {
         let desired = state.view.desired_count;
         let percents = &state.view.deployment_configuration;
         let upper = (u64::from(desired) * u64::from(percents.maximum_percent) / 100) as u32;
-        let lower =
-            (u64::from(desired) * u64::from(percents.minimum_healthy_percent)).div_ceil(100) as u32;
+        let lower = (u64::from(desired) * u64::from(percents.minimum_healthy_percent)).div_ceil(100) as u32;
         let healthy = seen.iter().filter(|t| t.is_healthy).count() as u32;
         let mut stop = Vec::new();
         // Of the old deployments: what is not healthy goes at once, healthy ones down to the minimum.
@@ -131,11 +110,7 @@ impl World {
         let remaining = (seen.len() - stop.len()) as u32;
         let missing = desired.saturating_sub(of_primary.len() as u32);
         let blocked = primary.rollout_state == "FAILED";
-        let start = if blocked {
-            0
-        } else {
-            missing.min(upper.saturating_sub(remaining))
-        };
+        let start = if blocked { 0 } else { missing.min(upper.saturating_sub(remaining)) };
         Moves { stop, start }
     }
 
@@ -145,32 +120,13 @@ impl World {
                 continue;
             };
             let reason = format!("Scaling activity initiated by (deployment {deployment})");
-            self.begin_stop(
-                task,
-                &StopCause {
-                    code: "ServiceSchedulerInitiated",
-                    reason,
-                },
-            );
+            self.begin_stop(task, &StopCause { code: "ServiceSchedulerInitiated", reason });
         }
         if !tasks.is_empty() {
-            self.tell(
-                service,
-                &format!(
-                    "has stopped {} running tasks: {}.",
-                    tasks.len(),
-                    named(tasks)
-                ),
-            );
-            let behind = self
-                .services
-                .get(service)
-                .is_some_and(|s| !s.view.load_balancers.is_empty());
+            self.tell(service, &format!("has stopped {} running tasks: {}.", tasks.len(), named(tasks)));
+            let behind = self.services.get(service).is_some_and(|s| !s.view.load_balancers.is_empty());
             if behind {
-                self.tell(
-                    service,
-                    &format!("has begun draining connections on {} tasks.", tasks.len()),
-                );
+                self.tell(service, &format!("has begun draining connections on {} tasks.", tasks.len()));
             }
         }
     }
@@ -180,29 +136,16 @@ impl World {
         let Some(state) = self.services.get_mut(service) else {
             return;
         };
-        if let Some(until) = state
-            .backoff_until
-            .filter(|until| *until > now && count > 0)
-        {
+        if let Some(until) = state.backoff_until.filter(|until| *until > now && count > 0) {
             if state.next_pass.is_none_or(|at| at > until) {
                 state.next_pass = Some(until);
-                self.queue.plan(
-                    until,
-                    Due::SchedulerPass {
-                        service: service.to_owned(),
-                    },
-                );
+                self.queue.plan(until, Due::SchedulerPass { service: service.to_owned() });
             }
             return;
         }
-        let started: Vec<String> = (0..count)
-            .filter_map(|_| self.start_task(service))
-            .collect();
+        let started: Vec<String> = (0..count).filter_map(|_| self.start_task(service)).collect();
         if !started.is_empty() {
-            self.tell(
-                service,
-                &format!("has started {} tasks: {}.", started.len(), named(&started)),
-            );
+            self.tell(service, &format!("has started {} tasks: {}.", started.len(), named(&started)));
             self.emit_capacity_provider_steady(service);
         }
     }
@@ -212,15 +155,8 @@ impl World {
         let Some(state) = self.services.get(service) else {
             return;
         };
-        let old = state
-            .view
-            .deployments
-            .iter()
-            .filter(|d| d.status == "ACTIVE")
-            .map(|d| d.id.clone());
-        let drained: Vec<String> = old
-            .filter(|id| self.counts(service, Some(id)) == (0, 0))
-            .collect();
+        let old = state.view.deployments.iter().filter(|d| d.status == "ACTIVE").map(|d| d.id.clone());
+        let drained: Vec<String> = old.filter(|id| self.counts(service, Some(id)) == (0, 0)).collect();
         if let Some(state) = self.services.get_mut(service) {
             state.view.deployments.retain(|d| !drained.contains(&d.id));
         }
@@ -235,10 +171,7 @@ impl World {
         };
         let desired = state.view.desired_count;
         let healthy = seen.iter().filter(|t| t.is_primary && t.is_healthy).count() as u32;
-        let at_rest = state.view.deployments.len() == 1
-            && pending == 0
-            && running == desired
-            && healthy == desired;
+        let at_rest = state.view.deployments.len() == 1 && pending == 0 && running == desired && healthy == desired;
         if !at_rest {
             if state.steady != Steady::Moving {
                 state.steady = Steady::Moving;
@@ -251,9 +184,7 @@ impl World {
             state.view.deployments.clear();
             return;
         }
-        if state.steady != Steady::Moving
-            || state.primary().is_some_and(|d| d.rollout_state == "FAILED")
-        {
+        if state.steady != Steady::Moving || state.primary().is_some_and(|d| d.rollout_state == "FAILED") {
             return;
         }
         state.steady = Steady::Settling { since: now };
@@ -265,13 +196,7 @@ impl World {
         let generation = state.steady_generation;
         let (from, to) = self.config.steady_state_delay;
         let at = now + self.chance.ecs.between(from, to);
-        self.queue.plan(
-            at,
-            Due::SteadyState {
-                service: service.to_owned(),
-                generation,
-            },
-        );
+        self.queue.plan(at, Due::SteadyState { service: service.to_owned(), generation });
     }
 
     /// Says that the service is steady, and its deployment completed; in either order, as AWS does.
@@ -287,18 +212,11 @@ impl World {
             Steady::Moving | Steady::Said => None,
         };
         state.steady = Steady::Said;
-        let completing = state
-            .primary_mut()
-            .filter(|d| d.rollout_state == "IN_PROGRESS")
-            .map(|primary| {
-                primary.rollout_state = "COMPLETED".to_owned();
-                primary.rollout_state_reason = format!("ECS deployment {} completed.", primary.id);
-                (
-                    primary.task_definition.clone(),
-                    primary.id.clone(),
-                    primary.rollout_state_reason.clone(),
-                )
-            });
+        let completing = state.primary_mut().filter(|d| d.rollout_state == "IN_PROGRESS").map(|primary| {
+            primary.rollout_state = "COMPLETED".to_owned();
+            primary.rollout_state_reason = format!("ECS deployment {} completed.", primary.id);
+            (primary.task_definition.clone(), primary.id.clone(), primary.rollout_state_reason.clone())
+        });
         if let Some((task_definition, id, _)) = &completing {
             state.last_completed = Some((task_definition.clone(), id.clone()));
         }
@@ -308,14 +226,7 @@ impl World {
         }
         if let (Some((_, id, reason)), Some(since)) = (completing, since) {
             self.tell(service, &format!("(deployment {id}) deployment completed."));
-            self.emit_deployment(
-                service,
-                "INFO",
-                "SERVICE_DEPLOYMENT_COMPLETED",
-                &id,
-                &reason,
-                since,
-            );
+            self.emit_deployment(service, "INFO", "SERVICE_DEPLOYMENT_COMPLETED", &id, &reason, since);
         }
         if completed_first {
             self.emit_service_action(service, "INFO", "SERVICE_STEADY_STATE");
@@ -325,13 +236,7 @@ impl World {
         }
         self.tell(service, "has reached a steady state.");
         let again = self.now + self.config.steady_state_repeat;
-        self.queue.plan(
-            again,
-            Due::SteadyState {
-                service: service.to_owned(),
-                generation,
-            },
-        );
+        self.queue.plan(again, Due::SteadyState { service: service.to_owned(), generation });
     }
 
     /// A task of a deployment failed before it was ever healthy.
@@ -340,29 +245,17 @@ impl World {
         let Some(state) = self.services.get_mut(service) else {
             return;
         };
-        let breaker = state
-            .view
-            .deployment_configuration
-            .deployment_circuit_breaker
-            .clone();
-        let threshold = state
-            .view
-            .desired_count
-            .div_ceil(2)
-            .clamp(BREAKER_BOUNDS.0, BREAKER_BOUNDS.1);
+        let breaker = state.view.deployment_configuration.deployment_circuit_breaker.clone();
+        let threshold = state.view.desired_count.div_ceil(2).clamp(BREAKER_BOUNDS.0, BREAKER_BOUNDS.1);
         let Some(primary) = state.primary_mut().filter(|d| d.id == deployment) else {
             return;
         };
         primary.failed_tasks += 1;
-        let trips = breaker.enable
-            && primary.rollout_state == "IN_PROGRESS"
-            && primary.failed_tasks >= threshold;
+        let trips = breaker.enable && primary.rollout_state == "IN_PROGRESS" && primary.failed_tasks >= threshold;
         state.failures_in_a_row += 1;
         let beyond = state.failures_in_a_row.checked_sub(FAILURES_BEFORE_BACKOFF);
         if let Some(beyond) = beyond {
-            let wait = Duration::from_secs(10)
-                .saturating_mul(1 << beyond.min(10))
-                .min(BACKOFF_MAX);
+            let wait = Duration::from_secs(10).saturating_mul(1 << beyond.min(10)).min(BACKOFF_MAX);
             state.backoff_until = Some(now + wait);
         }
         let announces = beyond.is_some() && !state.impaired_announced;
@@ -388,25 +281,13 @@ impl World {
         primary.rollout_state = "FAILED".to_owned();
         primary.rollout_state_reason = reason.to_owned();
         let (id, updated_at) = (primary.id.clone(), primary.updated_at);
-        self.emit_deployment(
-            service,
-            "ERROR",
-            "SERVICE_DEPLOYMENT_FAILED",
-            &id,
-            reason,
-            updated_at,
-        );
-        self.tell(
-            service,
-            &format!("(deployment {id}) deployment failed: tasks failed to start."),
-        );
+        self.emit_deployment(service, "ERROR", "SERVICE_DEPLOYMENT_FAILED", &id, reason, updated_at);
+        self.tell(service, &format!("(deployment {id}) deployment failed: tasks failed to start."));
         if let Some((task_definition, completed)) = back_to {
             if let Some(state) = self.services.get_mut(service) {
                 state.view.task_definition = task_definition;
             }
-            let reason = format!(
-                "ECS deployment circuit breaker: rolling back to deploymentId {completed}."
-            );
+            let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {completed}.");
             self.begin_deployment(service, Some(reason));
         }
     }
@@ -426,8 +307,6 @@ impl World {
 }
 
 fn named(tasks: &[String]) -> String {
-    let names = tasks
-        .iter()
-        .map(|t| format!("(task {})", crate::world::ids::last_part(t)));
+    let names = tasks.iter().map(|t| format!("(task {})", crate::world::ids::last_part(t)));
     names.collect::<Vec<_>>().join(" ")
 }

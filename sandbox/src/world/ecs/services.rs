@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{
-    CreateService, Deployment, DeploymentConfiguration, DescribeServices, Failure, Service,
-    ServiceEvent, ServiceLoadBalancer, ServiceState, Steady, UpdateService,
+    CreateService, Deployment, DeploymentConfiguration, DescribeServices, Failure, Service, ServiceEvent,
+    ServiceLoadBalancer, ServiceState, Steady, UpdateService,
 };
 use crate::world::World;
 use crate::world::errors::{ApiError, ApiFamily, ApiResult};
@@ -20,22 +20,13 @@ impl World {
         self.call(ApiFamily::Ecs, "CreateService")?;
         let cluster = self.cluster_name(input.cluster.as_deref())?;
         let arn = self.config.account.service(&cluster, &input.service_name);
-        if let Some(existing) = self
-            .services
-            .get(&arn)
-            .filter(|s| s.view.status != "INACTIVE")
-        {
+        if let Some(existing) = self.services.get(&arn).filter(|s| s.view.status != "INACTIVE") {
             if input.client_token.is_some() && existing.client_token == input.client_token {
-                return self
-                    .service_view(&arn)
-                    .ok_or_else(ApiError::service_not_found);
+                return self.service_view(&arn).ok_or_else(ApiError::service_not_found);
             }
-            return Err(ApiError::invalid_parameter(
-                "Creation of service was not idempotent.",
-            ));
+            return Err(ApiError::invalid_parameter("Creation of service was not idempotent."));
         }
-        let task_definition =
-            self.deployable(input.task_definition.as_deref().unwrap_or_default())?;
+        let task_definition = self.deployable(input.task_definition.as_deref().unwrap_or_default())?;
         self.check_target_groups(&input.load_balancers)?;
         check_percents(input.deployment_configuration.as_ref())?;
         if input.load_balancers.is_empty() && input.health_check_grace_period_seconds.is_some() {
@@ -58,17 +49,10 @@ impl World {
         };
         self.services.insert(arn.clone(), state);
         self.begin_deployment(&arn, None);
-        self.service_view(&arn)
-            .ok_or_else(ApiError::service_not_found)
+        self.service_view(&arn).ok_or_else(ApiError::service_not_found)
     }
 
-    fn new_service_view(
-        &self,
-        arn: &str,
-        cluster: &str,
-        task_definition: String,
-        input: &CreateService,
-    ) -> Service {
+    fn new_service_view(&self, arn: &str, cluster: &str, task_definition: String, input: &CreateService) -> Service {
         Service {
             service_arn: arn.to_owned(),
             service_name: input.service_name.clone(),
@@ -79,14 +63,8 @@ impl World {
             desired_count: input.desired_count.unwrap_or(0),
             running_count: 0,
             pending_count: 0,
-            launch_type: input
-                .launch_type
-                .clone()
-                .unwrap_or_else(|| "FARGATE".to_owned()),
-            platform_version: input
-                .platform_version
-                .clone()
-                .unwrap_or_else(|| "LATEST".to_owned()),
+            launch_type: input.launch_type.clone().unwrap_or_else(|| "FARGATE".to_owned()),
+            platform_version: input.platform_version.clone().unwrap_or_else(|| "LATEST".to_owned()),
             platform_family: "Linux".to_owned(),
             task_definition,
             deployment_configuration: input.deployment_configuration.clone().unwrap_or_default(),
@@ -97,14 +75,8 @@ impl World {
             placement_strategy: Vec::new(),
             network_configuration: input.network_configuration.clone(),
             health_check_grace_period_seconds: input.health_check_grace_period_seconds,
-            scheduling_strategy: input
-                .scheduling_strategy
-                .clone()
-                .unwrap_or_else(|| "REPLICA".to_owned()),
-            deployment_controller: input
-                .deployment_controller
-                .clone()
-                .unwrap_or_else(|| json!({"type": "ECS"})),
+            scheduling_strategy: input.scheduling_strategy.clone().unwrap_or_else(|| "REPLICA".to_owned()),
+            deployment_controller: input.deployment_controller.clone().unwrap_or_else(|| json!({"type": "ECS"})),
             enable_execute_command: input.enable_execute_command.unwrap_or(false),
             enable_ecs_managed_tags: false,
             propagate_tags: "NONE".to_owned(),
@@ -121,98 +93,55 @@ impl World {
         if status.as_deref() != Some("ACTIVE") {
             return Err(ApiError::service_not_active());
         }
-        let task_definition = input
-            .task_definition
-            .as_deref()
-            .map(|name| self.deployable(name))
-            .transpose()?;
+        let task_definition = input.task_definition.as_deref().map(|name| self.deployable(name)).transpose()?;
         if let Some(load_balancers) = &input.load_balancers {
             self.check_target_groups(load_balancers)?;
         }
         check_percents(input.deployment_configuration.as_ref())?;
-        let state = self
-            .services
-            .get_mut(&arn)
-            .ok_or_else(ApiError::service_not_found)?;
+        let state = self.services.get_mut(&arn).ok_or_else(ApiError::service_not_found)?;
         let view = &mut state.view;
         let deploys = input.force_new_deployment
             | replace(&mut view.task_definition, task_definition)
             | replace(&mut view.load_balancers, input.load_balancers)
             | replace(&mut view.platform_version, input.platform_version)
-            | replace(
-                &mut view.network_configuration,
-                input.network_configuration.map(Some),
-            );
-        replace(
-            &mut view.deployment_configuration,
-            input.deployment_configuration,
-        );
-        replace(
-            &mut view.enable_execute_command,
-            input.enable_execute_command,
-        );
-        replace(
-            &mut view.health_check_grace_period_seconds,
-            input.health_check_grace_period_seconds.map(Some),
-        );
+            | replace(&mut view.network_configuration, input.network_configuration.map(Some));
+        replace(&mut view.deployment_configuration, input.deployment_configuration);
+        replace(&mut view.enable_execute_command, input.enable_execute_command);
+        replace(&mut view.health_check_grace_period_seconds, input.health_check_grace_period_seconds.map(Some));
         let rescaled = replace(&mut view.desired_count, input.desired_count);
         if deploys {
             self.begin_deployment(&arn, None);
         } else if rescaled {
             self.rescale(&arn);
         }
-        self.service_view(&arn)
-            .ok_or_else(ApiError::service_not_found)
+        self.service_view(&arn).ok_or_else(ApiError::service_not_found)
     }
 
     /// Deletes a service; with tasks wanted, only by force. It drains, then is INACTIVE.
-    pub fn delete_service(
-        &mut self,
-        cluster: Option<&str>,
-        service: &str,
-        force: bool,
-    ) -> ApiResult<Service> {
+    pub fn delete_service(&mut self, cluster: Option<&str>, service: &str, force: bool) -> ApiResult<Service> {
         self.call(ApiFamily::Ecs, "DeleteService")?;
         let arn = self.existing_service(cluster, service)?;
-        let state = self
-            .services
-            .get_mut(&arn)
-            .ok_or_else(ApiError::service_not_found)?;
+        let state = self.services.get_mut(&arn).ok_or_else(ApiError::service_not_found)?;
         if state.view.desired_count > 0 && !force {
-            return Err(ApiError::invalid_parameter(
-                "The service cannot be stopped while it is scaled above 0.",
-            ));
+            return Err(ApiError::invalid_parameter("The service cannot be stopped while it is scaled above 0."));
         }
         state.view.status = "DRAINING".to_owned();
         state.view.desired_count = 0;
         self.rescale(&arn);
-        self.service_view(&arn)
-            .ok_or_else(ApiError::service_not_found)
+        self.service_view(&arn).ok_or_else(ApiError::service_not_found)
     }
 
-    pub fn describe_services(
-        &mut self,
-        cluster: Option<&str>,
-        services: &[String],
-    ) -> ApiResult<DescribeServices> {
+    pub fn describe_services(&mut self, cluster: Option<&str>, services: &[String]) -> ApiResult<DescribeServices> {
         self.call(ApiFamily::Ecs, "DescribeServices")?;
         let cluster = self.cluster_name(cluster)?;
         if services.is_empty() {
             return Err(ApiError::invalid_parameter("Services cannot be empty."));
         }
         if services.len() > DESCRIBE_SERVICES_MAX {
-            return Err(ApiError::invalid_parameter(
-                "Services cannot have more than 10 elements.",
-            ));
+            return Err(ApiError::invalid_parameter("Services cannot have more than 10 elements."));
         }
-        let arns: Vec<String> = services
-            .iter()
-            .map(|s| self.config.account.service(&cluster, last_part(s)))
-            .collect();
-        let mut answer = DescribeServices {
-            services: Vec::new(),
-            failures: Vec::new(),
-        };
+        let arns: Vec<String> = services.iter().map(|s| self.config.account.service(&cluster, last_part(s))).collect();
+        let mut answer = DescribeServices { services: Vec::new(), failures: Vec::new() };
         let stale = self.faults.stale_services.use_up().cloned();
         for arn in arns {
             let view = match &stale {
@@ -221,10 +150,7 @@ impl World {
             };
             match view {
                 Some(view) => answer.services.push(view),
-                None => answer.failures.push(Failure {
-                    arn,
-                    reason: "MISSING".to_owned(),
-                }),
+                None => answer.failures.push(Failure { arn, reason: "MISSING".to_owned() }),
             }
         }
         Ok(answer)
@@ -234,28 +160,19 @@ impl World {
     pub fn list_services(&mut self, cluster: Option<&str>) -> ApiResult<Vec<String>> {
         self.call(ApiFamily::Ecs, "ListServices")?;
         let cluster = self.cluster_name(cluster)?;
-        let listed = self
-            .services
-            .values()
-            .filter(|s| s.cluster == cluster && s.view.status != "INACTIVE");
+        let listed = self.services.values().filter(|s| s.cluster == cluster && s.view.status != "INACTIVE");
         Ok(listed.map(|s| s.view.service_arn.clone()).collect())
     }
 
     fn existing_service(&self, cluster: Option<&str>, service: &str) -> ApiResult<String> {
         let cluster = self.cluster_name(cluster)?;
         let arn = self.config.account.service(&cluster, last_part(service));
-        if self.services.contains_key(&arn) {
-            Ok(arn)
-        } else {
-            Err(ApiError::service_not_found())
-        }
+        if self.services.contains_key(&arn) { Ok(arn) } else { Err(ApiError::service_not_found()) }
     }
 
     /// Returns the ARN of a revision that may be deployed.
     fn deployable(&self, name: &str) -> ApiResult<String> {
-        let revision = self
-            .revision(name)
-            .ok_or_else(|| ApiError::client("TaskDefinition not found."))?;
+        let revision = self.revision(name).ok_or_else(|| ApiError::client("TaskDefinition not found."))?;
         if revision.view.status == "ACTIVE" {
             Ok(revision.view.task_definition_arn.clone())
         } else {
@@ -265,10 +182,7 @@ impl World {
 
     /// AWS refuses a service whose target group no load balancer uses.
     fn check_target_groups(&self, load_balancers: &[ServiceLoadBalancer]) -> ApiResult<()> {
-        for arn in load_balancers
-            .iter()
-            .filter_map(|lb| lb.target_group_arn.as_deref())
-        {
+        for arn in load_balancers.iter().filter_map(|lb| lb.target_group_arn.as_deref()) {
             if !self.target_groups.contains_key(arn) {
                 return Err(ApiError::invalid_parameter(format!(
                     "Unable to assume role and validate the specified targetGroupArn. Please verify that the ECS service role being passed has the proper permissions. (target group {arn} not found)"
@@ -343,14 +257,7 @@ impl World {
         state.failures_in_a_row = 0;
         state.backoff_until = None;
         state.impaired_announced = false;
-        self.emit_deployment(
-            arn,
-            "INFO",
-            "SERVICE_DEPLOYMENT_IN_PROGRESS",
-            &id,
-            &reason,
-            now,
-        );
+        self.emit_deployment(arn, "INFO", "SERVICE_DEPLOYMENT_IN_PROGRESS", &id, &reason, now);
         self.service_moves(arn);
     }
 
@@ -375,14 +282,7 @@ impl World {
             return;
         };
         let message = format!("(service {}) {text}", state.view.service_name);
-        state.view.events.insert(
-            0,
-            ServiceEvent {
-                id,
-                created_at,
-                message,
-            },
-        );
+        state.view.events.insert(0, ServiceEvent { id, created_at, message });
         state.view.events.truncate(SERVICE_EVENTS_MAX);
     }
 }
@@ -400,13 +300,10 @@ fn replace<T: PartialEq>(place: &mut T, given: Option<T>) -> bool {
 
 fn check_percents(configuration: Option<&DeploymentConfiguration>) -> ApiResult<()> {
     match configuration {
-        Some(c) if c.maximum_percent < 100 => Err(ApiError::invalid_parameter(
-            "maximumPercent must be greater than or equal to 100.",
-        )),
-        Some(c)
-            if c.maximum_percent <= c.minimum_healthy_percent
-                && c.minimum_healthy_percent >= 100 =>
-        {
+        Some(c) if c.maximum_percent < 100 => {
+            Err(ApiError::invalid_parameter("maximumPercent must be greater than or equal to 100."))
+        }
+        Some(c) if c.maximum_percent <= c.minimum_healthy_percent && c.minimum_healthy_percent >= 100 => {
             Err(ApiError::invalid_parameter(
                 "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
             ))

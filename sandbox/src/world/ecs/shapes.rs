@@ -60,11 +60,7 @@ pub struct TaskDefinition {
     pub status: String,
     #[serde(with = "epoch")]
     pub registered_at: Timestamp,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        with = "epoch_option",
-        default
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", with = "epoch_option", default)]
     pub deregistered_at: Option<Timestamp>,
     #[serde(flatten)]
     pub registered: RegisterTaskDefinition,
@@ -314,49 +310,21 @@ pub struct Task {
     pub ephemeral_storage: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connectivity: Option<String>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        with = "epoch_option",
-        default
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", with = "epoch_option", default)]
     pub connectivity_at: Option<Timestamp>,
     #[serde(with = "epoch")]
     pub created_at: Timestamp,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        with = "epoch_option",
-        default
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", with = "epoch_option", default)]
     pub pull_started_at: Option<Timestamp>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        with = "epoch_option",
-        default
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", with = "epoch_option", default)]
     pub pull_stopped_at: Option<Timestamp>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        with = "epoch_option",
-        default
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", with = "epoch_option", default)]
     pub started_at: Option<Timestamp>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        with = "epoch_option",
-        default
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", with = "epoch_option", default)]
     pub stopping_at: Option<Timestamp>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        with = "epoch_option",
-        default
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", with = "epoch_option", default)]
     pub execution_stopped_at: Option<Timestamp>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        with = "epoch_option",
-        default
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", with = "epoch_option", default)]
     pub stopped_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_code: Option<String>,

@@ -10,11 +10,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 pub use shapes::{
-    Action, Attribute, AvailabilityZone, ConditionValues, CreateListener, CreateRule,
-    CreateTargetGroup, DescribeListeners, DescribeLoadBalancers, DescribeRules,
-    DescribeTargetGroups, ForwardConfig, Listener, LoadBalancer, LoadBalancerState, Matcher,
-    ModifyListener, ModifyRule, Rule, RuleCondition, TargetDescription, TargetGroup,
-    TargetGroupStickinessConfig, TargetGroupTuple, TargetHealth, TargetHealthDescription,
+    Action, Attribute, AvailabilityZone, ConditionValues, CreateListener, CreateRule, CreateTargetGroup,
+    DescribeListeners, DescribeLoadBalancers, DescribeRules, DescribeTargetGroups, ForwardConfig, Listener,
+    LoadBalancer, LoadBalancerState, Matcher, ModifyListener, ModifyRule, Rule, RuleCondition, TargetDescription,
+    TargetGroup, TargetGroupStickinessConfig, TargetGroupTuple, TargetHealth, TargetHealthDescription,
 };
 
 /// A rule as the API shows it, and as each node of the load balancer follows it.

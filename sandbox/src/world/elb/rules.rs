@@ -3,10 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    Action, AvailabilityZone, CreateListener, CreateRule, DescribeListeners, DescribeLoadBalancers,
-    DescribeRules, ForwardConfig, Listener, LoadBalancer, LoadBalancerState, ModifyListener,
-    ModifyRule, Routing, Rule, RuleCondition, RuleState, TargetGroupStickinessConfig,
-    TargetGroupTuple,
+    Action, AvailabilityZone, CreateListener, CreateRule, DescribeListeners, DescribeLoadBalancers, DescribeRules,
+    ForwardConfig, Listener, LoadBalancer, LoadBalancerState, ModifyListener, ModifyRule, Routing, Rule, RuleCondition,
+    RuleState, TargetGroupStickinessConfig, TargetGroupTuple,
 };
 use crate::world::World;
 use crate::world::errors::{ApiError, ApiFamily, ApiResult};
@@ -22,48 +21,31 @@ impl World {
     /// Makes a load balancer; `kind` is `application` or `network` (whose traffic is not modelled).
     pub fn create_load_balancer(&mut self, name: &str, kind: &str) -> ApiResult<LoadBalancer> {
         self.call(ApiFamily::Elb, "CreateLoadBalancer")?;
-        if self
-            .load_balancers
-            .values()
-            .any(|lb| lb.load_balancer_name == name)
-        {
-            let message = format!(
-                "A load balancer with the same name '{name}' exists, but with different settings"
-            );
+        if self.load_balancers.values().any(|lb| lb.load_balancer_name == name) {
+            let message = format!("A load balancer with the same name '{name}' exists, but with different settings");
             return Err(ApiError::new("DuplicateLoadBalancerName", message));
         }
         let prefix = match kind {
             "application" => "app",
             "network" => "net",
             other => {
-                return Err(ApiError::validation(format!(
-                    "Invalid load balancer type '{other}'"
-                )));
+                return Err(ApiError::validation(format!("Invalid load balancer type '{other}'")));
             }
         };
         let names = &mut self.chance.names;
         let account = &self.config.account;
-        let arn = account.elb(&format!(
-            "loadbalancer/{prefix}/{name}/{}",
-            ids::hex(names, 16)
-        ));
+        let arn = account.elb(&format!("loadbalancer/{prefix}/{name}/{}", ids::hex(names, 16)));
         let zone = |zone: &String, names: &mut crate::world::Rng| AvailabilityZone {
             zone_name: zone.clone(),
             subnet_id: format!("subnet-{}", ids::hex(names, 17)),
         };
         let view = LoadBalancer {
             load_balancer_arn: arn.clone(),
-            dns_name: format!(
-                "{name}-{}.{}.elb.amazonaws.com",
-                names.below(1_000_000_000),
-                account.region
-            ),
+            dns_name: format!("{name}-{}.{}.elb.amazonaws.com", names.below(1_000_000_000), account.region),
             load_balancer_name: name.to_owned(),
             scheme: "internet-facing".to_owned(),
             vpc_id: "vpc-0a1b2c3d4e5f60718".to_owned(),
-            state: LoadBalancerState {
-                code: "active".to_owned(),
-            },
+            state: LoadBalancerState { code: "active".to_owned() },
             kind: kind.to_owned(),
             availability_zones: account.zones.iter().map(|z| zone(z, names)).collect(),
             security_groups: vec![format!("sg-{}", ids::hex(names, 17))],
@@ -74,22 +56,13 @@ impl World {
         Ok(view)
     }
 
-    pub fn describe_load_balancers(
-        &mut self,
-        input: &DescribeLoadBalancers,
-    ) -> ApiResult<Vec<LoadBalancer>> {
+    pub fn describe_load_balancers(&mut self, input: &DescribeLoadBalancers) -> ApiResult<Vec<LoadBalancer>> {
         self.call(ApiFamily::Elb, "DescribeLoadBalancers")?;
         let asked = |lb: &&LoadBalancer| {
-            (input.load_balancer_arns.is_empty()
-                || input.load_balancer_arns.contains(&lb.load_balancer_arn))
+            (input.load_balancer_arns.is_empty() || input.load_balancer_arns.contains(&lb.load_balancer_arn))
                 && (input.names.is_empty() || input.names.contains(&lb.load_balancer_name))
         };
-        let found: Vec<LoadBalancer> = self
-            .load_balancers
-            .values()
-            .filter(asked)
-            .cloned()
-            .collect();
+        let found: Vec<LoadBalancer> = self.load_balancers.values().filter(asked).cloned().collect();
         if found.len() < input.load_balancer_arns.len().max(input.names.len()) {
             return Err(ApiError::load_balancer_not_found());
         }
@@ -102,11 +75,7 @@ impl World {
             return Err(ApiError::load_balancer_not_found());
         }
         let actions = self.checked_actions(&input.load_balancer_arn, &[], input.default_actions)?;
-        let tail = input
-            .load_balancer_arn
-            .rsplit(":loadbalancer/")
-            .next()
-            .unwrap_or_default();
+        let tail = input.load_balancer_arn.rsplit(":loadbalancer/").next().unwrap_or_default();
         let id = ids::hex(&mut self.chance.names, 16);
         let arn = self.config.account.elb(&format!("listener/{tail}/{id}"));
         let listener = Listener {
@@ -131,10 +100,7 @@ impl World {
             return Err(ApiError::load_balancer_not_found());
         }
         let asked = |l: &&Listener| {
-            input
-                .load_balancer_arn
-                .as_ref()
-                .is_none_or(|arn| *arn == l.load_balancer_arn)
+            input.load_balancer_arn.as_ref().is_none_or(|arn| *arn == l.load_balancer_arn)
                 && (input.listener_arns.is_empty() || input.listener_arns.contains(&l.listener_arn))
         };
         let found: Vec<Listener> = self.listeners.values().filter(asked).cloned().collect();
@@ -147,21 +113,12 @@ impl World {
     /// Makes a rule; its nodes follow it at once.
     pub fn create_rule(&mut self, input: CreateRule) -> ApiResult<Rule> {
         self.call(ApiFamily::Elb, "CreateRule")?;
-        let listener = self
-            .listeners
-            .get(&input.listener_arn)
-            .ok_or_else(ApiError::listener_not_found)?;
+        let listener = self.listeners.get(&input.listener_arn).ok_or_else(ApiError::listener_not_found)?;
         let load_balancer = listener.load_balancer_arn.clone();
-        let priority = input
-            .priority
-            .ok_or_else(|| ApiError::validation("A priority must be specified"))?
-            .to_string();
+        let priority = input.priority.ok_or_else(|| ApiError::validation("A priority must be specified"))?.to_string();
         let taken = |r: &RuleState| r.listener == input.listener_arn && r.view.priority == priority;
         if self.rules.values().any(taken) {
-            return Err(ApiError::new(
-                "PriorityInUse",
-                format!("Priority '{priority}' is currently in use"),
-            ));
+            return Err(ApiError::new("PriorityInUse", format!("Priority '{priority}' is currently in use")));
         }
         if input.conditions.is_empty() {
             return Err(ApiError::validation("A condition must be specified"));
@@ -180,10 +137,7 @@ impl World {
         self.flow_until(self.now);
         let tail = listener.rsplit(":listener/").next().unwrap_or_default();
         let id = ids::hex(&mut self.chance.names, 16);
-        let arn = self
-            .config
-            .account
-            .elb(&format!("listener-rule/{tail}/{id}"));
+        let arn = self.config.account.elb(&format!("listener-rule/{tail}/{id}"));
         let view = Rule {
             rule_arn: arn.clone(),
             priority: priority.to_owned(),
@@ -191,11 +145,7 @@ impl World {
             actions: actions.clone(),
             is_default: priority == "default",
         };
-        let routing = Routing {
-            generation: 0,
-            conditions,
-            actions,
-        };
+        let routing = Routing { generation: 0, conditions, actions };
         let state = RuleState {
             view: view.clone(),
             listener: listener.to_owned(),
@@ -217,20 +167,13 @@ impl World {
             return Err(ApiError::listener_not_found());
         }
         if input.listener_arn.is_none() && input.rule_arns.is_empty() {
-            return Err(ApiError::validation(
-                "You must specify either listener ARN or rule ARNs",
-            ));
+            return Err(ApiError::validation("You must specify either listener ARN or rule ARNs"));
         }
         let asked = |r: &&RuleState| match &input.listener_arn {
             Some(listener) => r.listener == *listener,
             None => input.rule_arns.contains(&r.view.rule_arn),
         };
-        let mut found: Vec<Rule> = self
-            .rules
-            .values()
-            .filter(asked)
-            .map(|r| r.view.clone())
-            .collect();
+        let mut found: Vec<Rule> = self.rules.values().filter(asked).map(|r| r.view.clone()).collect();
         if input.listener_arn.is_none() && found.len() < input.rule_arns.len() {
             return Err(ApiError::rule_not_found());
         }
@@ -248,10 +191,7 @@ impl World {
     /// Replaces the given lists whole. The answer shows the new rule at once; the nodes follow one by one.
     pub fn modify_rule(&mut self, input: ModifyRule) -> ApiResult<Rule> {
         self.call(ApiFamily::Elb, "ModifyRule")?;
-        let state = self
-            .rules
-            .get(&input.rule_arn)
-            .ok_or_else(ApiError::rule_not_found)?;
+        let state = self.rules.get(&input.rule_arn).ok_or_else(ApiError::rule_not_found)?;
         if state.view.is_default {
             let message = format!("Default rule '{}' cannot be modified", input.rule_arn);
             return Err(ApiError::new("OperationNotPermitted", message));
@@ -268,20 +208,11 @@ impl World {
     /// Replaces what is given; default actions replace the whole list of the default rule.
     pub fn modify_listener(&mut self, input: ModifyListener) -> ApiResult<Listener> {
         self.call(ApiFamily::Elb, "ModifyListener")?;
-        let listener = self
-            .listeners
-            .get(&input.listener_arn)
-            .ok_or_else(ApiError::listener_not_found)?;
-        let (load_balancer, earlier) = (
-            listener.load_balancer_arn.clone(),
-            listener.default_actions.clone(),
-        );
+        let listener = self.listeners.get(&input.listener_arn).ok_or_else(ApiError::listener_not_found)?;
+        let (load_balancer, earlier) = (listener.load_balancer_arn.clone(), listener.default_actions.clone());
         if !input.default_actions.is_empty() {
             let actions = self.checked_actions(&load_balancer, &earlier, input.default_actions)?;
-            let default = self
-                .rules
-                .values()
-                .find(|r| r.listener == input.listener_arn && r.view.is_default);
+            let default = self.rules.values().find(|r| r.listener == input.listener_arn && r.view.is_default);
             if let Some(rule) = default.map(|r| r.view.rule_arn.clone()) {
                 self.write_rule(&rule, Vec::new(), actions.clone())?;
             }
@@ -289,10 +220,7 @@ impl World {
                 listener.default_actions = actions;
             }
         }
-        let listener = self
-            .listeners
-            .get_mut(&input.listener_arn)
-            .ok_or_else(ApiError::listener_not_found)?;
+        let listener = self.listeners.get_mut(&input.listener_arn).ok_or_else(ApiError::listener_not_found)?;
         listener.port = input.port.unwrap_or(listener.port);
         listener.protocol = input.protocol.unwrap_or_else(|| listener.protocol.clone());
         listener.ssl_policy = input.ssl_policy.or_else(|| listener.ssl_policy.clone());
@@ -303,40 +231,22 @@ impl World {
     }
 
     /// Shows a write at once and sends it on its way to each node.
-    fn write_rule(
-        &mut self,
-        arn: &str,
-        conditions: Vec<RuleCondition>,
-        actions: Vec<Action>,
-    ) -> ApiResult<Rule> {
+    fn write_rule(&mut self, arn: &str, conditions: Vec<RuleCondition>, actions: Vec<Action>) -> ApiResult<Rule> {
         let (mean, cap) = (self.config.propagation_mean, self.config.propagation_cap);
-        let state = self
-            .rules
-            .get_mut(arn)
-            .ok_or_else(ApiError::rule_not_found)?;
+        let state = self.rules.get_mut(arn).ok_or_else(ApiError::rule_not_found)?;
         state.generation += 1;
         if !conditions.is_empty() {
             state.view.conditions = conditions;
         }
         state.view.actions = actions;
         let generation = state.generation;
-        let routing = Routing {
-            generation,
-            conditions: state.view.conditions.clone(),
-            actions: state.view.actions.clone(),
-        };
+        let routing =
+            Routing { generation, conditions: state.view.conditions.clone(), actions: state.view.actions.clone() };
         state.on_the_way.insert(generation, routing);
         let view = state.view.clone();
         for node in 0..state.nodes.len() {
             let at = self.now + self.chance.elb.exponential(mean, cap);
-            self.queue.plan(
-                at,
-                Due::RuleReaches {
-                    rule: arn.to_owned(),
-                    node,
-                    generation,
-                },
-            );
+            self.queue.plan(at, Due::RuleReaches { rule: arn.to_owned(), node, generation });
         }
         self.group_use_changed();
         Ok(view)
@@ -353,32 +263,17 @@ impl World {
         {
             *place = routing.clone();
         }
-        let oldest = state
-            .nodes
-            .iter()
-            .map(|n| n.generation)
-            .min()
-            .unwrap_or(generation);
-        state
-            .on_the_way
-            .retain(|generation, _| *generation > oldest);
+        let oldest = state.nodes.iter().map(|n| n.generation).min().unwrap_or(generation);
+        state.on_the_way.retain(|generation, _| *generation > oldest);
     }
 
     fn load_balancer_of_listener(&self, listener: &str) -> ApiResult<String> {
-        let found = self
-            .listeners
-            .get(listener)
-            .map(|l| l.load_balancer_arn.clone());
+        let found = self.listeners.get(listener).map(|l| l.load_balancer_arn.clone());
         found.ok_or_else(ApiError::listener_not_found)
     }
 
     /// Checks an action list as AWS does and returns it as AWS will describe it.
-    fn checked_actions(
-        &self,
-        load_balancer: &str,
-        earlier: &[Action],
-        actions: Vec<Action>,
-    ) -> ApiResult<Vec<Action>> {
+    fn checked_actions(&self, load_balancer: &str, earlier: &[Action], actions: Vec<Action>) -> ApiResult<Vec<Action>> {
         let last = actions.last().map(|a| a.kind.as_str());
         if !matches!(last, Some("forward" | "redirect" | "fixed-response")) {
             return Err(ApiError::new(
@@ -395,9 +290,7 @@ impl World {
                 "authenticate-oidc" => checked_secret(action, had_secret)?,
                 "redirect" | "fixed-response" | "authenticate-cognito" | "jwt-validation" => action,
                 other => {
-                    return Err(ApiError::validation(format!(
-                        "Invalid action type '{other}'"
-                    )));
+                    return Err(ApiError::validation(format!("Invalid action type '{other}'")));
                 }
             };
             if several && action.order.is_none() {
@@ -413,10 +306,7 @@ impl World {
         let config = match (action.forward_config, &action.target_group_arn) {
             (Some(config), _) if !config.target_groups.is_empty() => config,
             (_, Some(arn)) => ForwardConfig {
-                target_groups: vec![TargetGroupTuple {
-                    target_group_arn: arn.clone(),
-                    weight: Some(1),
-                }],
+                target_groups: vec![TargetGroupTuple { target_group_arn: arn.clone(), weight: Some(1) }],
                 target_group_stickiness_config: None,
             },
             _ => return Err(ApiError::validation("A target group ARN must be specified")),
@@ -443,13 +333,10 @@ impl World {
             match tuple.weight {
                 None if alone => tuple.weight = Some(1),
                 None => {
-                    return Err(ApiError::validation(
-                        "A weight must be specified for each target group",
-                    ));
+                    return Err(ApiError::validation("A weight must be specified for each target group"));
                 }
                 Some(weight) if weight > WEIGHT_MAX => {
-                    let message =
-                        format!("Weight '{weight}' must be between 0 and {WEIGHT_MAX} inclusive");
+                    let message = format!("Weight '{weight}' must be between 0 and {WEIGHT_MAX} inclusive");
                     return Err(ApiError::validation(message));
                 }
                 Some(_) => {}
@@ -459,25 +346,13 @@ impl World {
         if let Some(seconds) = stickiness.as_ref().and_then(|s| s.duration_seconds)
             && !(1..=604_800).contains(&seconds)
         {
-            return Err(ApiError::validation(
-                "Stickiness duration must be between 1 and 604800 seconds",
-            ));
+            return Err(ApiError::validation("Stickiness duration must be between 1 and 604800 seconds"));
         }
         let target_group_arn = alone.then(|| groups[0].target_group_arn.clone());
-        let off = TargetGroupStickinessConfig {
-            enabled: Some(false),
-            duration_seconds: None,
-        };
+        let off = TargetGroupStickinessConfig { enabled: Some(false), duration_seconds: None };
         let stickiness = Some(stickiness.unwrap_or(off));
-        let forward_config = ForwardConfig {
-            target_groups: groups,
-            target_group_stickiness_config: stickiness,
-        };
-        Ok(Action {
-            target_group_arn,
-            forward_config: Some(forward_config),
-            ..action
-        })
+        let forward_config = ForwardConfig { target_groups: groups, target_group_stickiness_config: stickiness };
+        Ok(Action { target_group_arn, forward_config: Some(forward_config), ..action })
     }
 
     /// Returns the load balancers whose rules name a group, as the API sees it.
@@ -486,17 +361,9 @@ impl World {
             let config = action.forward_config.as_ref();
             config.is_some_and(|c| c.target_groups.iter().any(|t| t.target_group_arn == group))
         };
-        let rules = self
-            .rules
-            .values()
-            .filter(|r| r.view.actions.iter().any(names));
-        let mut found: Vec<String> = rules
-            .filter_map(|r| {
-                self.listeners
-                    .get(&r.listener)
-                    .map(|l| l.load_balancer_arn.clone())
-            })
-            .collect();
+        let rules = self.rules.values().filter(|r| r.view.actions.iter().any(names));
+        let mut found: Vec<String> =
+            rules.filter_map(|r| self.listeners.get(&r.listener).map(|l| l.load_balancer_arn.clone())).collect();
         found.sort();
         found.dedup();
         found
@@ -506,9 +373,7 @@ impl World {
 /// ELB never shows the client secret: a write must bring it, or say that the existing one is used.
 fn checked_secret(mut action: Action, had_secret: bool) -> ApiResult<Action> {
     let Some(Value::Object(config)) = action.opaque.get_mut("AuthenticateOidcConfig") else {
-        return Err(ApiError::validation(
-            "An authenticate-oidc action must have an AuthenticateOidcConfig",
-        ));
+        return Err(ApiError::validation("An authenticate-oidc action must have an AuthenticateOidcConfig"));
     };
     let uses_existing = match config.remove("UseExistingClientSecret") {
         Some(Value::Bool(flag)) => flag,
@@ -519,8 +384,6 @@ fn checked_secret(mut action: Action, had_secret: bool) -> ApiResult<Action> {
     if brings || (uses_existing && had_secret) {
         Ok(action)
     } else {
-        Err(ApiError::validation(
-            "A client secret must be specified for the authenticate-oidc action",
-        ))
+        Err(ApiError::validation("A client secret must be specified for the authenticate-oidc action"))
     }
 }

@@ -147,20 +147,10 @@ impl Action {
     pub fn forward(groups: &[(&str, u32)]) -> Action {
         let target_groups = groups
             .iter()
-            .map(|(arn, weight)| TargetGroupTuple {
-                target_group_arn: (*arn).to_owned(),
-                weight: Some(*weight),
-            })
+            .map(|(arn, weight)| TargetGroupTuple { target_group_arn: (*arn).to_owned(), weight: Some(*weight) })
             .collect();
-        let forward_config = Some(ForwardConfig {
-            target_groups,
-            target_group_stickiness_config: None,
-        });
-        Action {
-            kind: "forward".to_owned(),
-            forward_config,
-            ..Action::default()
-        }
+        let forward_config = Some(ForwardConfig { target_groups, target_group_stickiness_config: None });
+        Action { kind: "forward".to_owned(), forward_config, ..Action::default() }
     }
 }
 

@@ -46,9 +46,7 @@ impl World {
     }
 
     fn flow_slice(&mut self, until: Timestamp) {
-        let seconds = until
-            .duration_since(self.traffic.flowed_until)
-            .as_secs_f64();
+        let seconds = until.duration_since(self.traffic.flowed_until).as_secs_f64();
         let from = self.traffic.flowed_until;
         self.traffic.flowed_until = until;
         for index in 0..self.traffic.sources.len() {
@@ -86,9 +84,7 @@ impl World {
                 continue;
             }
             match self.way(source, node) {
-                Way::Forward(shares) => {
-                    self.spread_over_groups(&load_balancer, node, &shares, here, from)
-                }
+                Way::Forward(shares) => self.spread_over_groups(&load_balancer, node, &shares, here, from),
                 Way::NoWeight => {
                     self.traffic.user_errors.no_weight_503 += here;
                     self.refused_503(&load_balancer, node, None, here);
@@ -114,12 +110,7 @@ impl World {
             if here == 0 {
                 continue;
             }
-            if self
-                .traffic
-                .barred_from
-                .get(group)
-                .is_some_and(|barred| from >= *barred)
-            {
+            if self.traffic.barred_from.get(group).is_some_and(|barred| from >= *barred) {
                 self.traffic.user_errors.canary_after_abort += here;
             }
             self.into_group(load_balancer, node, group, here);
@@ -136,10 +127,7 @@ impl World {
         }
         let mut left = count;
         for kind in kinds {
-            let here = self
-                .chance
-                .traffic
-                .binomial(left, kind.targets as f64 / targets_left as f64);
+            let here = self.chance.traffic.binomial(left, kind.targets as f64 / targets_left as f64);
             left -= here;
             targets_left -= kind.targets;
             self.answered(load_balancer, node, group, &kind, here);
@@ -152,42 +140,25 @@ impl World {
             let task = self.task_at(&target.target.id);
             let revision = task.map(|t| t.view.task_definition_arn.clone());
             let app = task.map_or(App::Stopped, |t| t.app);
-            let alike = kinds
-                .entry((revision.clone(), app as u8))
-                .or_insert_with(|| Alike {
-                    behaviour: task
-                        .map(|t| self.behaviour_of(&t.view.task_arn))
-                        .unwrap_or_default(),
-                    revision,
-                    app,
-                    targets: 0,
-                });
+            let alike = kinds.entry((revision.clone(), app as u8)).or_insert_with(|| Alike {
+                behaviour: task.map(|t| self.behaviour_of(&t.view.task_arn)).unwrap_or_default(),
+                revision,
+                app,
+                targets: 0,
+            });
             alike.targets += 1;
         }
         kinds.into_values().collect()
     }
 
-    fn answered(
-        &mut self,
-        load_balancer: &str,
-        node: usize,
-        group: &str,
-        kind: &Alike,
-        count: u64,
-    ) {
+    fn answered(&mut self, load_balancer: &str, node: usize, group: &str, kind: &Alike, count: u64) {
         if count == 0 {
             return;
         }
-        let mut outcomes = Outcomes {
-            requests: count,
-            ..Outcomes::default()
-        };
+        let mut outcomes = Outcomes { requests: count, ..Outcomes::default() };
         match kind.app {
             App::Answers => {
-                outcomes.answered_5xx = self
-                    .chance
-                    .traffic
-                    .binomial(count, kind.behaviour.error_share);
+                outcomes.answered_5xx = self.chance.traffic.binomial(count, kind.behaviour.error_share);
                 outcomes.answered_2xx = count - outcomes.answered_5xx;
             }
             App::Starting | App::Stopped => {
@@ -200,17 +171,9 @@ impl World {
             }
         }
         if let Some(revision) = &kind.revision {
-            self.traffic
-                .by_revision
-                .entry(revision.clone())
-                .or_default()
-                .add(&outcomes);
+            self.traffic.by_revision.entry(revision.clone()).or_default().add(&outcomes);
         }
-        self.traffic
-            .by_group
-            .entry(group.to_owned())
-            .or_default()
-            .add(&outcomes);
+        self.traffic.by_group.entry(group.to_owned()).or_default().add(&outcomes);
         let key = (node, load_balancer.to_owned(), Some(group.to_owned()));
         let minute = self.traffic.minute.entry(key).or_default();
         minute.outcomes.add(&outcomes);
@@ -219,10 +182,7 @@ impl World {
             for sample in 0..samples {
                 let stands_for = count / samples + u64::from(sample < count % samples);
                 let median = kind.behaviour.latency.as_secs_f64();
-                let drawn = self
-                    .chance
-                    .traffic
-                    .log_normal(median, kind.behaviour.latency_sigma);
+                let drawn = self.chance.traffic.log_normal(median, kind.behaviour.latency_sigma);
                 minute.latency.add(drawn, stands_for);
             }
         }
@@ -230,54 +190,28 @@ impl World {
 
     fn refused_503(&mut self, load_balancer: &str, node: usize, group: Option<&str>, count: u64) {
         if let Some(group) = group {
-            self.traffic
-                .by_group
-                .entry(group.to_owned())
-                .or_default()
-                .load_balancer_503 += count;
+            self.traffic.by_group.entry(group.to_owned()).or_default().load_balancer_503 += count;
         }
-        let minute = self
-            .traffic
-            .minute
-            .entry((node, load_balancer.to_owned(), None))
-            .or_default();
+        let minute = self.traffic.minute.entry((node, load_balancer.to_owned(), None)).or_default();
         minute.outcomes.load_balancer_503 += count;
     }
 
     /// Draws how long each request in flight on a target still takes, in seconds.
-    pub(in crate::world) fn draw_in_flight(
-        &mut self,
-        group: &str,
-        address: &str,
-        port: u16,
-    ) -> Vec<f64> {
-        let known = self
-            .target_groups
-            .get(group)
-            .and_then(|g| g.targets.get(&key(address, port)));
-        let is_eligible = known.is_some_and(|known| {
-            self.eligible(group)
-                .iter()
-                .any(|t| t.target == known.target)
-        });
-        let Some(task) = self
-            .task_at(address)
-            .filter(|t| is_eligible && t.app == App::Answers)
-        else {
+    pub(in crate::world) fn draw_in_flight(&mut self, group: &str, address: &str, port: u16) -> Vec<f64> {
+        let known = self.target_groups.get(group).and_then(|g| g.targets.get(&key(address, port)));
+        let is_eligible = known.is_some_and(|known| self.eligible(group).iter().any(|t| t.target == known.target));
+        let Some(task) = self.task_at(address).filter(|t| is_eligible && t.app == App::Answers) else {
             return Vec::new();
         };
         let behaviour = self.behaviour_of(&task.view.task_arn);
-        let mean_latency =
-            behaviour.latency.as_secs_f64() * (behaviour.latency_sigma.powi(2) / 2.0).exp();
+        let mean_latency = behaviour.latency.as_secs_f64() * (behaviour.latency_sigma.powi(2) / 2.0).exp();
         let mean = self.rate_of_target(group) * mean_latency;
         let chance = &mut self.chance.traffic;
         let count = chance.poisson(mean);
         // A request met in flight is one of the longer ones, and on average half done: the length-biased
         // log-normal has its median moved by sigma squared.
         let median = behaviour.latency.as_secs_f64() * behaviour.latency_sigma.powi(2).exp();
-        (0..count)
-            .map(|_| chance.log_normal(median, behaviour.latency_sigma) * chance.unit())
-            .collect()
+        (0..count).map(|_| chance.log_normal(median, behaviour.latency_sigma) * chance.unit()).collect()
     }
 
     /// A task's container ends: what is in flight on targets that were not drained is cut.
@@ -298,15 +232,9 @@ impl World {
             let cut = self.draw_in_flight(&group, &address, port).len() as u64;
             match app {
                 App::Crashed => self.traffic.user_errors.revision_crashed += cut,
-                App::Starting | App::Answers | App::Stopped => {
-                    self.traffic.user_errors.cut_by_stop += cut
-                }
+                App::Starting | App::Answers | App::Stopped => self.traffic.user_errors.cut_by_stop += cut,
             }
-            self.traffic
-                .by_group
-                .entry(group)
-                .or_default()
-                .load_balancer_502 += cut;
+            self.traffic.by_group.entry(group).or_default().load_balancer_502 += cut;
         }
     }
 
@@ -314,11 +242,7 @@ impl World {
     pub(in crate::world) fn count_cut(&mut self, group: &str, cut: u64) {
         self.traffic.user_errors.cut_by_stop += cut;
         if cut > 0 {
-            self.traffic
-                .by_group
-                .entry(group.to_owned())
-                .or_default()
-                .load_balancer_502 += cut;
+            self.traffic.by_group.entry(group.to_owned()).or_default().load_balancer_502 += cut;
         }
     }
 

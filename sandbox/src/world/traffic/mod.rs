@@ -51,11 +51,7 @@ pub struct UserErrors {
 impl UserErrors {
     /// Returns *user errors caused by the controller*.
     pub fn total(&self) -> u64 {
-        self.empty_group_503
-            + self.no_weight_503
-            + self.target_gone_502
-            + self.cut_by_stop
-            + self.canary_after_abort
+        self.empty_group_503 + self.no_weight_503 + self.target_gone_502 + self.cut_by_stop + self.canary_after_abort
     }
 }
 
@@ -127,10 +123,7 @@ impl World {
     /// Adds users; answers the source's number for [`World::set_traffic`].
     pub fn add_traffic(&mut self, source: TrafficSource) -> usize {
         self.flow_until(self.now);
-        self.traffic.sources.push(SourceState {
-            source,
-            carried: 0.0,
-        });
+        self.traffic.sources.push(SourceState { source, carried: 0.0 });
         self.traffic.sources.len() - 1
     }
 
@@ -147,9 +140,7 @@ impl World {
     pub fn abort_durable(&mut self, target_group_arn: &str, at: Timestamp) {
         self.flow_until(self.now);
         let from = at + self.config.propagation_cap;
-        self.traffic
-            .barred_from
-            .insert(target_group_arn.to_owned(), from);
+        self.traffic.barred_from.insert(target_group_arn.to_owned(), from);
     }
 
     /// The harness says that the group may take traffic again: another rollout begins.

@@ -17,23 +17,13 @@ pub(super) enum Way {
 impl World {
     /// Returns where a source's requests go at a node, by the rules that the node follows at this instant.
     pub(super) fn way(&self, source: &TrafficSource, node: usize) -> Way {
-        let of_listener = self
-            .rules
-            .values()
-            .filter(|r| r.listener == source.listener_arn);
+        let of_listener = self.rules.values().filter(|r| r.listener == source.listener_arn);
         let mut candidates: Vec<(u32, &Routing)> = of_listener
-            .filter_map(|r| {
-                Some((
-                    r.view.priority.parse().unwrap_or(u32::MAX),
-                    r.nodes.get(node)?,
-                ))
-            })
+            .filter_map(|r| Some((r.view.priority.parse().unwrap_or(u32::MAX), r.nodes.get(node)?)))
             .filter(|(_, routing)| routing.conditions.iter().all(|c| matches(c, source)))
             .collect();
         candidates.sort_by_key(|(priority, _)| *priority);
-        let action = candidates
-            .first()
-            .and_then(|(_, routing)| routing.actions.last());
+        let action = candidates.first().and_then(|(_, routing)| routing.actions.last());
         action.map_or(Way::ByConfiguration, forward_way)
     }
 
@@ -43,21 +33,10 @@ impl World {
         let Some(state) = self.target_groups.get(group) else {
             return Vec::new();
         };
-        let of = |wanted: fn(Health) -> bool| {
-            state
-                .targets
-                .values()
-                .filter(move |t| wanted(t.health))
-                .collect()
-        };
+        let of = |wanted: fn(Health) -> bool| state.targets.values().filter(move |t| wanted(t.health)).collect();
         let healthy: Vec<&TargetState> = of(|health| health == Health::Healthy);
         if healthy.is_empty() {
-            return of(|health| {
-                matches!(
-                    health,
-                    Health::Initial | Health::WrongCode | Health::NoAnswer
-                )
-            });
+            return of(|health| matches!(health, Health::Initial | Health::WrongCode | Health::NoAnswer));
         }
         healthy
     }
@@ -69,30 +48,18 @@ impl World {
         for state in &self.traffic.sources {
             for node in 0..nodes {
                 if let Way::Forward(shares) = self.way(&state.source, node) {
-                    let share: f64 = shares
-                        .iter()
-                        .filter(|(arn, _)| arn == group)
-                        .map(|(_, share)| share)
-                        .sum();
+                    let share: f64 = shares.iter().filter(|(arn, _)| arn == group).map(|(_, share)| share).sum();
                     rate += state.source.requests_per_second * share / nodes as f64;
                 }
             }
         }
         let targets = self.eligible(group).len();
-        if targets == 0 {
-            0.0
-        } else {
-            rate / targets as f64
-        }
+        if targets == 0 { 0.0 } else { rate / targets as f64 }
     }
 }
 
 fn forward_way(action: &Action) -> Way {
-    let Some(config) = action
-        .forward_config
-        .as_ref()
-        .filter(|_| action.kind == "forward")
-    else {
+    let Some(config) = action.forward_config.as_ref().filter(|_| action.kind == "forward") else {
         return Way::ByConfiguration;
     };
     let total: u32 = config.target_groups.iter().filter_map(|t| t.weight).sum();
@@ -100,15 +67,8 @@ fn forward_way(action: &Action) -> Way {
         return Way::NoWeight;
     }
     let share = |weight: u32| f64::from(weight) / f64::from(total);
-    let weighted = config
-        .target_groups
-        .iter()
-        .filter(|t| t.weight.unwrap_or(0) > 0);
-    Way::Forward(
-        weighted
-            .map(|t| (t.target_group_arn.clone(), share(t.weight.unwrap_or(0))))
-            .collect(),
-    )
+    let weighted = config.target_groups.iter().filter(|t| t.weight.unwrap_or(0) > 0);
+    Way::Forward(weighted.map(|t| (t.target_group_arn.clone(), share(t.weight.unwrap_or(0)))).collect())
 }
 
 fn matches(condition: &RuleCondition, source: &TrafficSource) -> bool {
@@ -119,21 +79,16 @@ fn matches(condition: &RuleCondition, source: &TrafficSource) -> bool {
     match condition.field.as_str() {
         "host-header" => {
             let host = source.host.to_ascii_lowercase();
-            patterns(&condition.host_header_config)
-                .iter()
-                .any(|p| wildcard(&p.to_ascii_lowercase(), &host))
+            patterns(&condition.host_header_config).iter().any(|p| wildcard(&p.to_ascii_lowercase(), &host))
         }
-        "path-pattern" => patterns(&condition.path_pattern_config)
-            .iter()
-            .any(|p| wildcard(p, &source.path)),
+        "path-pattern" => patterns(&condition.path_pattern_config).iter().any(|p| wildcard(p, &source.path)),
         _ => false,
     }
 }
 
 /// Matches `*` (any run) and `?` (any one) as load balancer rules do.
 pub(super) fn wildcard(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t, mut star) = (0, 0, None);
     while t < text.len() {
         if p < pattern.len() && (pattern[p] == '?' || pattern[p] == text[t]) && pattern[p] != '*' {
