@@ -14,9 +14,9 @@ const WIDTH_ELSEWHERE: usize = 120;
 /// How data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Output {
-    /// For people.
+    // For people.
     Text,
-    /// The structs of the API, as JSON.
+    // The structs of the API.
     Json,
 }
 

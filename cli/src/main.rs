@@ -27,7 +27,7 @@ use console::{Console, Output, colour_wanted};
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, after_help = exit::table(), max_term_width = 100)]
 struct Cli {
-    /// How data is written to standard output
+    /// How data is written to standard output; json is the structs of the API
     #[arg(long, short, global = true, value_enum, default_value_t = Output::Text)]
     output: Output,
     #[command(flatten)]

@@ -101,7 +101,7 @@ impl Link {
                 Attempt::Failed(failure) => return Err(failure),
             }
         }
-        Err(Failure::new(Exit::Unreachable, format!("no answer from {url}: {lost}"), self.place.hint()))
+        Err(Failure::new(Exit::Unreachable, format!("no answer from {url}: {lost}"), self.place.hint(&url)))
     }
 
     fn attempt<A: DeserializeOwned>(&mut self, url: &str, body: &[u8]) -> Result<Attempt<A>, Failure> {

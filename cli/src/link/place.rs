@@ -113,10 +113,10 @@ impl Place {
         is_loopback(url).then_some(self.principal.as_str())
     }
 
-    /// Returns what to do when nothing answers.
-    pub fn hint(&self) -> &'static str {
-        if self.sandbox.is_some() {
-            "is the sandbox running? `tidegate sandbox serve --port N` starts one"
+    /// Returns what to do when nothing answers at `url`.
+    pub fn hint(&self, url: &str) -> &'static str {
+        if is_loopback(url) {
+            "is the sandbox running, and is this its port? `tidegate sandbox serve --port N` starts one"
         } else {
             "compare the URL with the stack's outputs, and look at the function's log; rollouts go on without the CLI"
         }
@@ -129,7 +129,7 @@ fn outputs_of(sandbox: &str, agent: &ureq::Agent) -> Result<Outputs, Failure> {
         Failure::new(
             Exit::Unreachable,
             format!("no sandbox at {sandbox}: {why}"),
-            "is it running, and is this its port? `tidegate sandbox serve --port N` starts one",
+            "is the sandbox running, and is this its port? `tidegate sandbox serve --port N` starts one",
         )
     };
     if !is_loopback(sandbox) {

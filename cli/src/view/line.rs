@@ -122,6 +122,18 @@ pub fn table(rows: &[Vec<(String, Tone)>]) -> Vec<Line> {
     lines
 }
 
+/// Returns the text in at most `columns`, an ellipsis in its middle: both ends of a name tell more than one.
+pub fn shortened(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let kept = columns.saturating_sub(1);
+    let head = fitting(text, kept.div_ceil(2));
+    let reversed: String = text.chars().rev().collect();
+    let tail: String = fitting(&reversed, kept - kept.div_ceil(2)).chars().rev().collect();
+    format!("{head}…{tail}")
+}
+
 fn fitting(text: &str, columns: usize) -> &str {
     let mut taken = 0;
     for (at, letter) in text.char_indices() {
@@ -156,6 +168,13 @@ mod tests {
         assert_eq!(line.clone().cut(18).render(false), "注文 order Healthy");
         assert_eq!(line.clone().cut(8).render(false), "注文 or…");
         assert_eq!(line.cut(3).render(false), "注…");
+    }
+
+    #[test]
+    fn a_long_name_keeps_both_ends() {
+        assert_eq!(shortened("checkout-blue", 13), "checkout-blue");
+        assert_eq!(shortened("checkout-service-blue", 13), "checko…e-blue");
+        assert_eq!(shortened("checkout", 1), "…");
     }
 
     #[test]

@@ -87,3 +87,82 @@ impl Screen {
 fn put(command: impl Command, sequence: &mut String) {
     command.write_ansi(sequence).expect("a string takes every sequence");
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate::ids::{AlarmArn, RolloutId};
+    use tidegate::machine::event::{AlarmChange, Event};
+    use tidegate::observation::AlarmState;
+
+    use super::*;
+
+    fn canned() -> Report {
+        serde_json::from_str(include_str!("../../tests/cli/data/report.json")).unwrap()
+    }
+
+    fn recent() -> Recent {
+        let change = AlarmChange {
+            alarm: AlarmArn::new("arn:aws:cloudwatch:eu-west-1:012345678901:alarm:checkout-http-5xx"),
+            state: AlarmState::Ok,
+            at: canned().now,
+        };
+        let entry = |sequence, inputs: Vec<Event>, outcome: &str| AuditEntry {
+            rollout: RolloutId::new("checkout-01KAN5Y3Q8T2V7W9X4Z6B0C1D2"),
+            sequence,
+            previous: String::new(),
+            now: canned().now,
+            by: "controller".into(),
+            inputs,
+            outcome: outcome.into(),
+            effects: Vec::new(),
+        };
+        let mut recent = Recent::default();
+        recent.extend([entry(1, Vec::new(), "started"), entry(2, vec![Event::Alarm(change)], "nothing changes")]);
+        recent
+    }
+
+    fn drawn(report: &Report, width: usize, height: usize) -> String {
+        let lines = frame(report, &recent(), None, width, height);
+        assert!(lines.len() <= height);
+        assert!(lines.iter().all(|line| line.width() <= width));
+        lines.iter().map(|line| line.render(false) + "\n").collect()
+    }
+
+    #[test]
+    fn the_view_at_80_columns() {
+        insta::assert_snapshot!(drawn(&canned(), 80, 50));
+    }
+
+    #[test]
+    fn the_view_at_120_columns() {
+        insta::assert_snapshot!(drawn(&canned(), 120, 50));
+    }
+
+    #[test]
+    fn the_view_of_a_rollout_that_goes_home() {
+        let mut report = canned();
+        report.phase = "Aborting".into();
+        report.message = "alarm checkout-http-5xx is in ALARM".into();
+        report.waiting_on = "weights to be read back at home".into();
+        report.actual_weight = None;
+        report.analysis.clear();
+        insta::assert_snapshot!(drawn(&report, 80, 50));
+    }
+
+    #[test]
+    fn a_low_screen_shows_the_top_and_the_way_out() {
+        let drawn = drawn(&canned(), 60, 10);
+        assert_eq!(drawn.lines().count(), 10);
+        assert!(drawn.starts_with("Name:") && drawn.ends_with("q leaves; the rollout goes on\n"), "{drawn}");
+    }
+
+    #[test]
+    fn the_next_frame_begins_where_the_last_one_did() {
+        let mut screen = Screen::default();
+        let three = [Line::of("a"), Line::of("b"), Line::of("c")];
+        assert_eq!(screen.redraw(&three, false), "a\u{1b}[K\r\nb\u{1b}[K\r\nc\u{1b}[K\r\n\u{1b}[J");
+        assert_eq!(screen.redraw(&three[..1], false), "\u{1b}[3Fa\u{1b}[K\r\n\u{1b}[J");
+        assert_eq!(screen.forget(), "\u{1b}[2J\u{1b}[1;1H");
+        assert_eq!(screen.redraw(&three[..1], false), "a\u{1b}[K\r\n\u{1b}[J");
+    }
+}

@@ -3,17 +3,21 @@
 use tidegate::machine::report::{MetricReport, Report, SideReport, StepProgress};
 use tidegate::weight::Weight;
 
-use super::line::{Line, Tone, table, wrapped};
+use super::line::{Line, Tone, shortened, table, wrapped};
 use super::time::{between, clock, date};
+use crate::clean;
 
 /// Where the values of the header begin.
 const VALUES: usize = 17;
+
+/// A name is never cut to fewer columns: what it says would be lost.
+const NAMES_MIN: usize = 16;
 
 /// Returns the whole view, at most `width` columns wide.
 pub fn lines(report: &Report, width: usize) -> Vec<Line> {
     let mut lines = header(report, width);
     lines.push(Line::new());
-    lines.extend(services(report));
+    lines.extend(services(report, width));
     lines.push(Line::new());
     lines.extend(steps(report));
     if !report.analysis.is_empty() {
@@ -116,17 +120,24 @@ fn weight(report: &Report) -> String {
     }
 }
 
-fn services(report: &Report) -> Vec<Line> {
+fn services(report: &Report, width: usize) -> Vec<Line> {
     let (sign, tone) = phase_sign(&report.phase);
     let heading = ["NAME", "ROLE", "REVISION", "WEIGHT", "DESIRED", "RUNNING", "HEALTHY"];
     let canary = report.actual_weight.clone();
     let stable = canary.as_deref().and_then(remainder);
-    let rows = [
+    let mut rows = [
         heading.map(|title| (title.to_owned(), Tone::Faint)).to_vec(),
-        vec![(format!("{sign} {}", report.rollout), tone)],
+        vec![(format!("{sign} {}", report.name), tone)],
         side("├── ", &report.stable, "stable", stable),
         side("└── ", &report.canary, "canary", canary),
     ];
+    // Names may have 255 letters; the counts are what people look for.
+    let surplus = table(&rows).iter().map(Line::width).max().unwrap_or(0).saturating_sub(width);
+    let widest = rows.iter().map(|row| row[0].0.chars().count()).max().unwrap_or(0);
+    let names = widest.saturating_sub(surplus).max(NAMES_MIN);
+    for row in &mut rows {
+        row[0].0 = shortened(&row[0].0, names);
+    }
     table(&rows)
 }
 
@@ -135,7 +146,7 @@ fn side(branch: &str, side: &SideReport, role: &str, weight: Option<String>) -> 
     let short = side.healthy.zip(side.desired).is_some_and(|(healthy, desired)| healthy < desired);
     let health = if short { Tone::Attention } else { Tone::Plain };
     vec![
-        (format!("{branch}{}", side.service), Tone::Plain),
+        (format!("{branch}{}", clean::line(&side.service)), Tone::Plain),
         (role.to_owned(), Tone::Plain),
         (side.revision.clone(), Tone::Plain),
         (weight.unwrap_or_else(|| "?".to_owned()), Tone::Plain),

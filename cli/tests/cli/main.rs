@@ -1,0 +1,5 @@
+//! The binary from outside: what it prints, sends and returns.
+
+mod fake;
+mod help;
+mod verbs;
