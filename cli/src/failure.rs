@@ -36,12 +36,12 @@ impl Failure {
         Self { exit, problems: Vec::new() }
     }
 
-    /// Everything that the controller refuses; `cannot` is such as "cannot promote `checkout`".
+    /// Everything that the controller refuses; `cannot` is such as "cannot promote `checkout`", for reasons that do
+    /// not say so themselves.
     pub fn refused(cannot: &str, refusals: &[Refusal]) -> Self {
-        let problems = refusals
-            .iter()
-            .map(|refusal| Problem { what: format!("{cannot}: {}", refusal.why), hint: Some(refusal.hint.clone()) })
-            .collect();
+        let sentence = |why: &str| if why.starts_with("cannot ") { why.to_owned() } else { format!("{cannot}: {why}") };
+        let problem = |Refusal { why, hint }: &Refusal| Problem { what: sentence(why), hint: Some(hint.clone()) };
+        let problems = refusals.iter().map(problem).collect();
         Self { exit: Exit::Refused, problems }
     }
 

@@ -5,6 +5,7 @@ use tidegate::ids::RolloutId;
 use tidegate::machine::report::Report;
 use ulid::Ulid;
 
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::link::Link;
 
@@ -14,26 +15,24 @@ pub fn as_id(text: &str) -> Option<RolloutId> {
     (!name.is_empty() && ulid.len() == ulid::ULID_LEN && Ulid::from_string(ulid).is_ok()).then(|| RolloutId::new(text))
 }
 
-/// Returns the rollout of that id, or the unfinished one of that name.
+/// Returns the rollout of that id, or the unfinished one of that name. By name, a finished one is never meant: what
+/// comes next is a wait or an order, and yesterday's rollout would answer it.
 pub fn unfinished(link: &mut Link, id_or_name: &str) -> Result<Report, Failure> {
-    match find(link, id_or_name)? {
-        Some(report) => Ok(report),
-        None if as_id(id_or_name).is_some() => Err(Failure::not_found(&format!("rollout `{id_or_name}`"))),
-        None => Err(Failure::not_found(&format!("unfinished rollout of `{id_or_name}`"))),
+    let report = newest(link, id_or_name)?;
+    if report.ended_at.is_none() || as_id(id_or_name).is_some() {
+        return Ok(report);
     }
+    let Report { rollout, phase, .. } = report;
+    Err(Failure::new(
+        Exit::NotFound,
+        format!("there is no unfinished rollout of `{id_or_name}`"),
+        format!("the newest one is {phase}: `{rollout}`"),
+    ))
 }
 
 /// Returns the rollout of that id, the unfinished one of that name, or else the newest finished one of that name.
 pub fn newest(link: &mut Link, id_or_name: &str) -> Result<Report, Failure> {
-    if let Some(report) = find(link, id_or_name)? {
-        return Ok(report);
-    }
-    let missing = || Failure::not_found(&format!("rollout `{id_or_name}`"));
-    if as_id(id_or_name).is_some() {
-        return Err(missing());
-    }
-    let finished = list(link, true)?.into_iter().find(|listed| listed.name == id_or_name).ok_or_else(missing)?;
-    find(link, finished.rollout.as_str())?.ok_or_else(missing)
+    find(link, id_or_name)?.ok_or_else(|| Failure::not_found(&format!("rollout `{id_or_name}`")))
 }
 
 /// Returns the id without asking where the text is one: an abort waits for no read.
@@ -60,7 +59,7 @@ pub fn list(link: &mut Link, finished: bool) -> Result<Vec<Listed>, Failure> {
     }
 }
 
-/// Returns the report of the rollout of that id, or of the unfinished one of that name, where there is one.
+/// Returns the report of the rollout of that id, or of the newest one of that name, where there is one.
 pub fn find(link: &mut Link, id_or_name: &str) -> Result<Option<Report>, Failure> {
     match link.ask(&Ask::Get { rollout: id_or_name.to_owned() })? {
         Told::Rollout { report } => Ok(Some(*report)),

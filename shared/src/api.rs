@@ -89,7 +89,7 @@ impl From<&SpecError> for Refusal {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "ask")]
 pub enum Ask {
-    /// One rollout, by id, or the newest unfinished one of a spec's name.
+    /// One rollout, by id, or of a spec's name the newest unfinished one, or else the newest finished one.
     Get {
         /// Id or name.
         rollout: String,

@@ -123,6 +123,21 @@ fn promote_carries_the_step_that_was_read() {
 }
 
 #[test]
+fn a_name_never_means_a_finished_rollout_to_a_wait_or_an_order() {
+    let fake = Fake::in_turn(&[told(|report| {
+        report.phase = "Healthy".into();
+        report.ended_at = Some(report.now);
+    })]);
+    for arguments in [&["status", "checkout", "--wait"][..], &["promote", "checkout"], &["abort", "checkout"]] {
+        let ran = fake.run(arguments);
+        assert_eq!(ran.code, 4, "{ran:?}");
+        assert!(ran.stderr.contains(&format!("hint: the newest one is Healthy: `{ID}`")), "{}", ran.stderr);
+    }
+    assert_eq!(fake.run(&["status", ID, "--wait"]).code, 0, "an id names one for ever");
+    assert_eq!(fake.run(&["get", "checkout"]).code, 0);
+}
+
+#[test]
 fn a_step_that_was_seen_is_counted_from_one() {
     let done = Answer::Done { rollout: id(), message: "done".into() };
     for (arguments, expected) in [
@@ -146,7 +161,7 @@ fn a_step_that_was_seen_is_counted_from_one() {
 fn every_refusal_exits_3_with_its_reason_and_what_to_do() {
     let refusals = vec![
         Refusal::new("the rollout is aborting (canary failed `http-5xx-rate`: 2.4 % > 1 %)", "wait for `Degraded`"),
-        Refusal::new("an alarm is in ALARM", "look at `http-5xx`"),
+        Refusal::new("cannot abort `checkout`: an alarm is in ALARM", "look at `http-5xx`"),
     ];
     let fake = Fake::in_turn(&[json_of(Answer::Refused { refusals })]);
     let refused = fake.run(&["abort", ID, "--output", "json"]);
@@ -156,7 +171,7 @@ fn every_refusal_exits_3_with_its_reason_and_what_to_do() {
         format!(
             "error: cannot abort `{ID}`: the rollout is aborting (canary failed `http-5xx-rate`: 2.4 % > 1 %)\n\
              hint: wait for `Degraded`\n\
-             error: cannot abort `{ID}`: an alarm is in ALARM\n\
+             error: cannot abort `checkout`: an alarm is in ALARM\n\
              hint: look at `http-5xx`\n"
         )
     );
