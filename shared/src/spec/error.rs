@@ -39,6 +39,8 @@ pub enum Mistake {
     WrongType,
     /// The right type, and a value that cannot be.
     OutOfRange,
+    /// A value between those that AWS can keep: a weight of 0.05 %, a window of 90 s.
+    TooFine,
     /// A word of Argo Rollouts that an ALB or ECS cannot carry out.
     NotSupported,
     /// A word of a later release.

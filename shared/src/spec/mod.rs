@@ -3,12 +3,16 @@
 //! The types here are the meaning of a spec. Reading YAML into them, with every mistake named at its line and
 //! column, is `reader`'s part.
 
+mod document;
 mod error;
+mod limits;
 mod lint;
+mod reader;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+pub use self::document::schema;
 pub use self::error::{Mistake, SpecError};
 pub use self::lint::{Lint, lint, print, read};
 use crate::weight::Weight;
@@ -180,6 +184,17 @@ pub enum NoDataPolicy {
     Inconclusive,
     /// As a failed measurement.
     Failed,
+}
+
+impl StrategySpec {
+    /// Returns the names of the metrics that its analysis steps judge, one by one, in order, as often as they are.
+    pub fn judged(&self) -> impl Iterator<Item = &str> {
+        let Self::Canary(canary) = self;
+        canary.steps.iter().flat_map(|step| match step {
+            CanaryStep::Analysis { metrics } => metrics.iter().map(String::as_str).collect(),
+            CanaryStep::SetWeight(_) | CanaryStep::SetCanaryScale(_) | CanaryStep::Pause { .. } => Vec::new(),
+        })
+    }
 }
 
 impl RolloutSpec {

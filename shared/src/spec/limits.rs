@@ -1,0 +1,145 @@
+//! What values a spec may hold, once for the reader and once for the published schema.
+
+use std::ops::RangeInclusive;
+
+use jiff::SignedDuration;
+
+/// Steps of a strategy.
+pub const STEPS_MAX: usize = 100;
+/// Metrics of a spec: each is a query of CloudWatch's 500, and a tally in the stored record.
+pub const METRICS_MAX: usize = 20;
+/// Names in one list. Each alarm is an item of the transaction that begins a rollout, which takes 100.
+pub const NAMES_MAX: usize = 50;
+/// CloudWatch's own limit.
+pub const DIMENSIONS_MAX: usize = 30;
+/// The longest text of any field: ARNs and metric names are shorter.
+pub const TEXT_MAX: usize = 1024;
+
+/// `progressDeadlineSeconds`: a Fargate task alone needs most of a minute.
+pub const PROGRESS_DEADLINE: RangeInclusive<u32> = 60..=86_400;
+/// As Argo Rollouts.
+pub const PROGRESS_DEADLINE_DEFAULT: u32 = 600;
+/// `bakeTimeInMinutes`, ECS's own limit.
+pub const BAKE_MINUTES: RangeInclusive<u32> = 0..=1440;
+/// A metric of one minute needs two to arrive, and an alarm on it one more to fire.
+pub const BAKE_MINUTES_DEFAULT: u32 = 5;
+/// `scaleDownDelaySeconds`, `abortScaleDownDelaySeconds`.
+pub const SCALE_DOWN_SECONDS: RangeInclusive<u32> = 0..=86_400;
+/// As Argo Rollouts.
+pub const SCALE_DOWN_SECONDS_DEFAULT: u32 = 30;
+/// `setCanaryScale.replicas`, ECS's limit of tasks per service.
+pub const REPLICAS: RangeInclusive<u32> = 1..=5000;
+/// `setCanaryScale.weight`
+pub const SCALE_PERCENT: RangeInclusive<u32> = 1..=100;
+/// `pause.duration`
+pub const PAUSE: RangeInclusive<SignedDuration> = SignedDuration::from_secs(1)..=SignedDuration::from_hours(30 * 24);
+/// `interval`: a CloudWatch window.
+pub const INTERVAL: RangeInclusive<SignedDuration> = SignedDuration::from_mins(1)..=SignedDuration::from_hours(1);
+/// As the load balancer publishes.
+pub const INTERVAL_DEFAULT: SignedDuration = SignedDuration::from_mins(1);
+/// `initialDelay`
+pub const INITIAL_DELAY: RangeInclusive<SignedDuration> = SignedDuration::ZERO..=SignedDuration::from_hours(24);
+/// `count`
+pub const COUNT: RangeInclusive<u32> = 1..=1000;
+/// As Argo Rollouts, where neither interval nor count is given.
+pub const COUNT_DEFAULT: u32 = 1;
+/// `failureLimit`, `inconclusiveLimit`, `consecutiveErrorLimit`
+pub const LIMIT: RangeInclusive<u32> = 0..=1000;
+/// As Argo Rollouts.
+pub const FAILURE_LIMIT_DEFAULT: u32 = 0;
+/// The first windows after a weight may hold too few requests; three of them are patience enough.
+pub const INCONCLUSIVE_LIMIT_DEFAULT: u32 = 3;
+/// As Argo Rollouts.
+pub const CONSECUTIVE_ERROR_LIMIT_DEFAULT: u32 = 4;
+/// `minimumSamples`: with none, absence would pass for a value.
+pub const MINIMUM_SAMPLES: RangeInclusive<u32> = 1..=1_000_000_000;
+
+/// Names of rollouts and metrics.
+pub const NAME_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$";
+/// What such a name is.
+pub const NAME_HINT: &str = "use 1 to 64 letters, digits, `-` and `_`, the first a letter or a digit";
+/// A cluster's name or ARN.
+pub const CLUSTER_PATTERN: &str = "^(arn:[a-z0-9-]+:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$";
+/// A service's name.
+pub const SERVICE_PATTERN: &str = "^[A-Za-z0-9_-]{1,255}$";
+/// `family:revision`, `family`, or an ARN.
+pub const TASK_DEFINITION_PATTERN: &str =
+    "^(arn:[a-z0-9-]+:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/)?[A-Za-z0-9_-]{1,255}(:[1-9][0-9]{0,9})?$";
+/// What names a task definition.
+pub const TASK_DEFINITION_HINT: &str = "write `family:revision`, or the ARN";
+/// An alarm's name: anything but an ARN.
+pub const ALARM_PATTERN: &str = "^(?!arn:).{1,255}$";
+/// `Average` or a percentile.
+pub const LATENCY_STATISTIC_PATTERN: &str = r"^(Average|p([0-9]{1,2}(\.[0-9]{1,10})?|100))$";
+/// Any statistic.
+pub const STATISTIC_PATTERN: &str = r"^(Average|Sum|Minimum|Maximum|SampleCount|p([0-9]{1,2}(\.[0-9]{1,10})?|100))$";
+/// Durations as they are written; longer words (`5 minutes`) are understood as well.
+pub const DURATION_PATTERN: &str =
+    r"^\s*([0-9]+|(([0-9]+(\.[0-9]+)?)\s*(h|hr|hrs|hours?|m|mins?|minutes?|s|secs?|seconds?)[ ,]*)+)\s*$";
+
+/// Whether it is a name for a rollout or a metric.
+pub fn is_name(text: &str) -> bool {
+    text.len() <= 64 && is_word(text) && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+}
+
+/// Whether it is a cluster's name or ARN.
+pub fn is_cluster(text: &str) -> bool {
+    is_service(after_arn(text, "cluster/"))
+}
+
+/// Whether it is a service's name.
+pub fn is_service(text: &str) -> bool {
+    text.len() <= 255 && is_word(text)
+}
+
+/// Whether it names a task definition.
+pub fn is_task_definition(text: &str) -> bool {
+    let name = after_arn(text, "task-definition/");
+    let (family, revision) = name.split_once(':').map_or((name, "1"), |(family, revision)| (family, revision));
+    let digits = revision.len() <= 10 && revision.bytes().all(|byte| byte.is_ascii_digit());
+    is_service(family) && digits && !revision.is_empty() && !revision.starts_with('0')
+}
+
+/// Whether it can be an alarm's name.
+pub fn is_alarm(text: &str) -> bool {
+    (1..=255).contains(&text.chars().count()) && !text.starts_with("arn:") && !text.contains('\n')
+}
+
+/// Whether it is `Average` or a percentile.
+pub fn is_latency_statistic(text: &str) -> bool {
+    text == "Average" || text.strip_prefix('p').is_some_and(is_percentile)
+}
+
+/// Whether it is a statistic.
+pub fn is_statistic(text: &str) -> bool {
+    matches!(text, "Sum" | "Minimum" | "Maximum" | "SampleCount") || is_latency_statistic(text)
+}
+
+fn is_percentile(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').map_or((text, "0"), |(whole, fraction)| (whole, fraction));
+    let digits = |text: &str, most| (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text == "100" || (digits(whole, 2) && digits(fraction, 10))
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+/// Returns what follows `arn:partition:ecs:region:account:kind`, or the whole text.
+fn after_arn<'a>(text: &'a str, kind: &str) -> &'a str {
+    let code = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    match parts[..] {
+        ["arn", partition, "ecs", region, account, rest]
+            if code(partition)
+                && code(region)
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            rest.strip_prefix(kind).unwrap_or(text)
+        }
+        _ => text,
+    }
+}
