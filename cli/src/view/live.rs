@@ -14,8 +14,14 @@ use super::{journal, report};
 /// Events kept for the view. More than a screen is high is never shown.
 const EVENTS_MAX: usize = 40;
 
-/// Events that are worth cutting the report for, on a low screen.
-const EVENTS_WANTED: usize = 6;
+/// Events shown, where there is room for them.
+const EVENTS_SHOWN: usize = 6;
+
+/// Lines above the first event.
+const EVENTS_HEADING: usize = 2;
+
+/// Lines below the rest.
+const FOOTER: usize = 2;
 
 /// The newest journal entries, oldest first.
 #[derive(Debug, Default)]
@@ -34,20 +40,25 @@ impl Recent {
 
 /// Returns one frame, at most `width` columns and `height` lines.
 pub fn frame(report: &Report, recent: &Recent, note: Option<&str>, width: usize, height: usize) -> Vec<Line> {
+    let room = height.saturating_sub(FOOTER);
     let mut lines = report::lines(report, width);
-    let footer = note.map_or_else(
-        || Line::new().tone("q leaves; the rollout goes on", Tone::Faint),
-        |note| Line::new().tone(note, Tone::Attention),
-    );
-    let shown = recent.entries.len().min(EVENTS_WANTED);
+    if lines.len() > room {
+        lines = report::low_lines(report, width);
+    }
+    let for_events = room.saturating_sub(lines.len() + EVENTS_HEADING);
+    let shown = recent.entries.len().min(EVENTS_SHOWN).min(for_events);
     if shown > 0 {
         lines.push(Line::new());
         lines.push(Line::new().tone("EVENTS", Tone::Faint));
         lines.extend(recent.entries.iter().skip(recent.entries.len() - shown).map(journal::event));
     }
-    lines.push(Line::new());
-    lines.truncate(height.saturating_sub(1));
-    lines.push(footer);
+    lines.truncate(room);
+    let footer = match note {
+        Some(note) => Line::new().tone(note, Tone::Attention),
+        None if report.ended_at.is_none() => Line::new().tone("q leaves; the rollout goes on", Tone::Faint),
+        None => Line::new(),
+    };
+    lines.extend([Line::new(), footer]);
     lines.into_iter().map(|line| line.cut(width)).collect()
 }
 
@@ -92,6 +103,7 @@ fn put(command: impl Command, sequence: &mut String) {
 mod tests {
     use tidegate::ids::{AlarmArn, RolloutId};
     use tidegate::machine::event::{AlarmChange, Event};
+    use tidegate::machine::report::{StepProgress, StepReport};
     use tidegate::observation::AlarmState;
 
     use super::*;
@@ -150,10 +162,20 @@ mod tests {
     }
 
     #[test]
-    fn a_low_screen_shows_the_top_and_the_way_out() {
+    fn the_view_on_the_lowest_usual_terminal() {
+        let mut report = canned();
+        for at in 10..18 {
+            let step = StepReport { step: format!("setWeight {at}"), state: StepProgress::Ahead, entered_at: None };
+            report.steps.insert(6, step);
+        }
+        insta::assert_snapshot!(drawn(&report, 80, 23));
+    }
+
+    #[test]
+    fn a_screen_that_is_too_low_shows_the_top_and_the_way_out() {
         let drawn = drawn(&canned(), 60, 10);
         assert_eq!(drawn.lines().count(), 10);
-        assert!(drawn.starts_with("Name:") && drawn.ends_with("q leaves; the rollout goes on\n"), "{drawn}");
+        assert!(drawn.starts_with("checkout-") && drawn.ends_with("q leaves; the rollout goes on\n"), "{drawn}");
     }
 
     #[test]

@@ -10,6 +10,10 @@ use crate::clean;
 /// Where the values of the header begin.
 const VALUES: usize = 17;
 
+/// Steps that a low screen shows before and after the current one.
+const STEPS_BEFORE: usize = 2;
+const STEPS_AFTER: usize = 4;
+
 /// A name is never cut to fewer columns: what it says would be lost.
 const NAMES_MIN: usize = 16;
 
@@ -24,6 +28,32 @@ pub fn lines(report: &Report, width: usize) -> Vec<Line> {
         lines.push(Line::new());
         lines.extend(analysis(&report.analysis));
     }
+    lines.into_iter().map(|line| line.cut(width)).collect()
+}
+
+/// Returns the same for a low screen: a headline, what it waits for, and the steps around the current one.
+pub fn low_lines(report: &Report, width: usize) -> Vec<Line> {
+    let (sign, tone) = phase_sign(&report.phase);
+    let until = report.ended_at.unwrap_or(report.now);
+    let mut lines = vec![
+        Line::new()
+            .tone(&report.rollout, Tone::Strong)
+            .tone(format!("  {sign} {}", report.phase), tone)
+            .plain(format!("  weight {}  {}", weight(report), between(report.started_at, until))),
+    ];
+    lines.extend(sentence("Message:", &report.message, width));
+    lines.extend(sentence("Waiting on:", &report.waiting_on, width));
+    lines.push(Line::new());
+    lines.extend(services(report, width));
+    lines.push(Line::new());
+    let mut all = steps(report);
+    let heading = all.remove(0);
+    let first = report.step.saturating_sub(STEPS_BEFORE);
+    let last = (report.step + 1 + STEPS_AFTER).min(all.len());
+    let left_out = all.len() - (last - first);
+    lines.push(if left_out > 0 { heading.tone(format!(" ({left_out} more)"), Tone::Faint) } else { heading });
+    lines.extend(all.drain(first..last));
+    lines.extend(analysis(&report.analysis).into_iter().skip(1));
     lines.into_iter().map(|line| line.cut(width)).collect()
 }
 
