@@ -1,3 +1,6 @@
 //! Shared pieces of the tests.
 
 pub mod corpus;
+pub mod layers;
+pub mod source;
+pub mod tidy;
