@@ -2,7 +2,7 @@
 //!
 //! A parser that deserializes stops at its first mistake; a tree lets our own walk find them all. JSON is YAML.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 
@@ -116,7 +116,7 @@ pub fn tree(text: &str) -> Result<Node, NoTree> {
 struct Growing {
     root: Option<Node>,
     open: Vec<Open>,
-    anchors: HashMap<usize, Node>,
+    anchors: BTreeMap<usize, Node>,
     nodes: usize,
 }
 
