@@ -2,5 +2,8 @@
 
 pub mod http;
 pub mod platform;
+mod sandbox;
 pub mod wire;
 pub mod world;
+
+pub use sandbox::{Options, Sandbox, StartError};

@@ -1,7 +1,9 @@
 //! What AWS runs around the World: functions, queues, buses, rules, roles, as template.yaml says.
 
 pub mod bus;
+pub mod calibration;
 pub mod clock;
+pub mod drive;
 pub mod iam;
 pub mod lambda;
 pub mod patterns;

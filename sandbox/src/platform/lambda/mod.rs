@@ -98,6 +98,22 @@ impl Lambda {
         Self { hosts: functions.iter().map(|f| (f.id.clone(), host(f))).collect(), armed: Mutex::default() }
     }
 
+    /// Kills every process, idle or not, and waits until they are gone.
+    pub async fn stop(&self) {
+        for host in self.hosts.values() {
+            let switches: Vec<KillSwitch> = lock(&host.working).values().map(|w| w.switch.clone()).collect();
+            for switch in switches {
+                switch.strike().await;
+            }
+            lock(&host.idle).clear();
+        }
+    }
+
+    /// All functions, by logical id.
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> {
+        self.hosts.values()
+    }
+
     pub fn host(&self, id: &str) -> Option<&Arc<Host>> {
         self.hosts.get(id)
     }

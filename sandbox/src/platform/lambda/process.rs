@@ -145,19 +145,23 @@ impl Process {
         if self.to_function.send(Delivery { event, delivered, answer }).await.is_err() {
             return Answer::Exited;
         }
-        let in_time = async {
-            tokio::select! {
-                taken = was_delivered => taken.is_ok(),
-                () = tokio::time::sleep(INIT_MAX) => false,
-            }
-        };
         tokio::select! {
             biased;
-            taken = in_time => if !taken {
-                // An init error was reported, or the process never came to its first question.
-                return answered.try_recv().unwrap_or(Answer::TimedOut);
+            taken = was_delivered => if taken.is_err() {
+                // Either an init error was reported, or the process is gone before its first question.
+                return match answered.try_recv() {
+                    Ok(init_error) => init_error,
+                    Err(_) => {
+                        gone.await;
+                        Answer::Exited
+                    }
+                };
             },
             () = &mut gone => return Answer::Exited,
+            () = tokio::time::sleep(INIT_MAX) => {
+                self.kill_switch().strike().await;
+                return Answer::TimedOut;
+            }
         }
         tokio::select! {
             biased;

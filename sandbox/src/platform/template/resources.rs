@@ -205,6 +205,18 @@ impl Template {
         self.roles.get(&function.role)
     }
 
+    /// Takes an action away from a function's role, in every statement that
+    /// allows it by this very name; `false` if there is none.
+    pub fn remove_action(&mut self, function: &str, action: &str) -> bool {
+        let Some(role) = self.function(function).map(|f| f.role.clone()).and_then(|arn| self.roles.get_mut(&arn))
+        else {
+            return false;
+        };
+        let granted = role.granted_actions().iter().any(|one| one == action);
+        *role = role.without_action(action);
+        granted
+    }
+
     pub fn queue_by_arn(&self, arn: &str) -> Option<&Queue> {
         self.queues.iter().find(|q| q.arn == arn)
     }
