@@ -1,6 +1,7 @@
 //! The sandbox: one World, and the serverless platform around it, on one machine.
 
 pub mod http;
+pub mod inprocess;
 pub mod platform;
 mod sandbox;
 pub mod wire;

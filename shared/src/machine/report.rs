@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Now, drift, next_wake_up};
+use crate::api::Listed;
 use crate::ids::RolloutId;
 use crate::observation::{Health, Read, ServiceSeen};
 use crate::plan::Step;
@@ -113,6 +114,22 @@ pub struct MetricReport {
     pub value: Option<f64>,
     /// The threshold, as `<= 0.01`.
     pub threshold: String,
+}
+
+impl Rollout {
+    /// Returns its line in a list.
+    pub fn listed(&self) -> Listed {
+        Listed {
+            rollout: self.id.clone(),
+            name: self.spec.name.clone(),
+            phase: self.phase.name().to_owned(),
+            step: (self.cursor, self.plan.steps.len()),
+            weight: self.verified.to_string(),
+            revision: self.baseline.revision.short().to_owned(),
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+        }
+    }
 }
 
 /// Reports a rollout.

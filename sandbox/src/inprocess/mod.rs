@@ -1,0 +1,229 @@
+//! The in-process door: the World behind the ports, virtual time, and the platform's deliveries, all on one thread.
+//!
+//! Nothing here waits: a run of an hour takes milliseconds, and the same seed gives the same run.
+
+mod ports;
+mod store;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use tidegate::api::{Answer, CommandRequest, Told};
+use tidegate::driver::{self, Driver, Reach};
+use tidegate::events::Home;
+use tidegate::events::sqs::Record;
+use tidegate::machine::effect::Announcement;
+use tidegate::ports::{Clock, Queue};
+
+use crate::world::World;
+use store::Memory;
+
+/// How long a function's invocation may take.
+const INVOCATION: SignedDuration = SignedDuration::from_secs(30);
+/// From an event's emission to the queue's consumer.
+const DELIVERY: SignedDuration = SignedDuration::from_millis(300);
+/// How often the sweep runs.
+const SWEEP: SignedDuration = SignedDuration::from_secs(60);
+
+/// The World with a controller in it.
+pub struct InProcess {
+    world: Mutex<World>,
+    memory: Mutex<Memory>,
+    mail: Mutex<Mail>,
+    heard: Mutex<Vec<Announcement>>,
+    home: Home,
+    /// Whether the sweep runs; without it and without events, timers alone have to do.
+    pub sweeps: bool,
+}
+
+/// Messages under way, by the time when they arrive and the order in which they were sent.
+#[derive(Default)]
+struct Mail {
+    sent: u64,
+    due: BTreeMap<(Timestamp, u64), (Destination, String)>,
+    next_sweep: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy)]
+enum Destination {
+    Controller,
+    Analysis,
+    Alarm,
+}
+
+impl InProcess {
+    /// Puts a controller into a World that has been furnished.
+    pub fn new(world: World) -> Self {
+        let account = &world.config().account;
+        let home = Home { account: account.id.clone(), region: account.region.clone() };
+        Self {
+            world: Mutex::new(world),
+            memory: Mutex::default(),
+            mail: Mutex::default(),
+            heard: Mutex::default(),
+            home,
+            sweeps: true,
+        }
+    }
+
+    /// Returns the World, for a test's own hand on it.
+    ///
+    /// # Panics
+    /// If another thread panicked with it.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().expect("one thread")
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().expect("one thread")
+    }
+
+    /// Returns what was announced since the last time, oldest first.
+    ///
+    /// # Panics
+    /// If another thread panicked with it.
+    pub fn take_heard(&self) -> Vec<Announcement> {
+        std::mem::take(&mut *self.heard.lock().expect("one thread"))
+    }
+
+    fn hear(&self, announcements: &[Announcement]) {
+        self.heard.lock().expect("one thread").extend_from_slice(announcements);
+    }
+
+    fn put(&self, queue: Queue, body: String, delay: SignedDuration) {
+        let destination = match queue {
+            Queue::Commands | Queue::WakeUps => Destination::Controller,
+            Queue::Analysis => Destination::Analysis,
+        };
+        self.post(destination, body, delay);
+    }
+
+    fn post(&self, destination: Destination, body: String, delay: SignedDuration) {
+        let at = self.world().now() + delay;
+        let mut mail = self.mail.lock().expect("one thread");
+        mail.sent += 1;
+        let order = mail.sent;
+        mail.due.insert((at, order), (destination, body));
+    }
+
+    /// Carries out an operator's command, as the command function does.
+    ///
+    /// # Panics
+    /// If a port fails: in process they do not, unless a test makes them.
+    pub fn command(&self, request: &CommandRequest, by: &str) -> Answer {
+        let driver = self.driver("command", Reach::WeightsHome);
+        at_once(driver::command(&driver, request, by)).expect("the ports answer")
+    }
+
+    /// Answers a question, as the query function does.
+    ///
+    /// # Panics
+    /// If a port fails.
+    pub fn ask(&self, ask: &tidegate::api::Ask) -> Told {
+        at_once(driver::ask(self, ask)).expect("the ports answer")
+    }
+
+    /// Lets time pass: events, messages, sweeps, each in its turn.
+    pub fn run_until(&self, end: Timestamp) {
+        loop {
+            self.collect_events();
+            let next = self.next_due(end);
+            self.world().advance_to(next);
+            self.collect_events();
+            self.deliver();
+            if self.world().now() >= end && self.nothing_due(end) {
+                return;
+            }
+        }
+    }
+
+    /// Lets so much time pass.
+    pub fn run_for(&self, span: SignedDuration) {
+        let end = self.world().now() + span;
+        self.run_until(end);
+    }
+
+    fn next_due(&self, end: Timestamp) -> Timestamp {
+        let now = self.world().now();
+        let mut mail = self.mail.lock().expect("one thread");
+        let sweep = *mail.next_sweep.get_or_insert(now + SWEEP);
+        let message = mail.due.keys().next().map_or(end, |(at, _)| *at);
+        let event = self.world().next_event_at().unwrap_or(end);
+        end.min(sweep).min(message).min(event).max(now)
+    }
+
+    fn nothing_due(&self, end: Timestamp) -> bool {
+        self.mail.lock().expect("one thread").due.keys().next().is_none_or(|(at, _)| *at > end)
+    }
+
+    /// Every event goes to the controller's queue; an alarm's goes straight to the alarm function, too.
+    fn collect_events(&self) {
+        let events = self.world().take_events();
+        for event in events {
+            let body = event.json.to_string();
+            if event.json["detail-type"] == "CloudWatch Alarm State Change" {
+                self.post(Destination::Alarm, body.clone(), DELIVERY);
+            }
+            self.post(Destination::Controller, body, DELIVERY);
+        }
+    }
+
+    fn deliver(&self) {
+        let now = self.world().now();
+        self.sweep(now);
+        let mut arrived = Vec::new();
+        {
+            let mut mail = self.mail.lock().expect("one thread");
+            while let Some(entry) = mail.due.first_entry().filter(|entry| entry.key().0 <= now) {
+                arrived.push(entry.remove());
+            }
+        }
+        let (mut controller, mut analysis) = (Vec::new(), Vec::new());
+        for (index, (destination, body)) in arrived.into_iter().enumerate() {
+            let record = Record { id: index.to_string(), body, receives: Some(1) };
+            match destination {
+                Destination::Controller => controller.push(record),
+                Destination::Analysis => analysis.push(record),
+                Destination::Alarm => self.ring(&record.body),
+            }
+        }
+        if !controller.is_empty() {
+            let driver = self.driver("controller", Reach::Everything);
+            let batch = at_once(driver::batch(&driver, &self.home, controller));
+            assert!(batch.failed.is_empty(), "the controller failed: {:?}", batch.failed);
+        }
+        if !analysis.is_empty() {
+            let batch = at_once(driver::measure(self, &self.home, analysis));
+            assert!(batch.failed.is_empty(), "the analysis failed: {:?}", batch.failed);
+        }
+    }
+
+    fn ring(&self, body: &str) {
+        let driver = self.driver("alarm", Reach::WeightsHome);
+        at_once(driver::alarm(&driver, &self.home, body)).expect("the ports answer");
+    }
+
+    fn sweep(&self, now: Timestamp) {
+        {
+            let mut mail = self.mail.lock().expect("one thread");
+            if mail.next_sweep.is_none_or(|at| at > now) {
+                return;
+            }
+            mail.next_sweep = Some(now + SWEEP);
+        }
+        if self.sweeps {
+            at_once(driver::sweep(self)).expect("the ports answer");
+        }
+    }
+
+    fn driver(&self, by: &'static str, reach: Reach) -> Driver<'_, Self> {
+        Driver { ports: self, by, reach, until: self.now().at + INVOCATION }
+    }
+}
+
+/// The ports answer at once, so every future is ready when it is first asked.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("the in-process ports never wait")
+}

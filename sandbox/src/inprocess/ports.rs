@@ -1,0 +1,486 @@
+//! The World behind the ports: the same calls that the adapters make, without a wire.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use tidegate::analysis::{Found, MeasureRequest, Query, Reading};
+use tidegate::api::{Answer, Listed};
+use tidegate::audit::AuditEntry;
+use tidegate::events::Message;
+use tidegate::fault::{Fault, Obstacle, Outcome};
+use tidegate::ids::{AlarmArn, RolloutId, RuleArn, ServiceArn, TargetGroupArn, TaskDefinitionArn};
+use tidegate::machine::Now;
+use tidegate::machine::effect::Announcement;
+use tidegate::observation::{
+    Action, AlarmState, Blueprint, DeploymentController, DeploymentSeen, GroupSeen, Health, RevisionSeen, RulePlace,
+    RuleRef, RuleSeen, Scaling, ServiceSeen, Stickiness,
+};
+use tidegate::ports::{
+    Announcer, Clock, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, Unfinished,
+    WakeUps, Workload,
+};
+use tidegate::spec::MetricSource;
+
+use super::InProcess;
+use crate::world;
+
+impl Workload for InProcess {
+    async fn services(&self, cluster: &str, names: &[&str]) -> Result<Vec<Option<ServiceSeen>>, Fault> {
+        let asked: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let found = self.world().describe_services(Some(cluster), &asked).map_err(|error| fault(&error))?;
+        let seen = |name: &&str| found.services.iter().find(|service| service.service_name == **name).map(service_seen);
+        Ok(names.iter().map(seen).collect())
+    }
+
+    async fn blueprint(&self, _cluster: &str, _service: &str) -> Result<Option<Blueprint>, Fault> {
+        Err(Fault::permanent(Obstacle::Invalid, "`init` is not implemented in process: use the HTTP door"))
+    }
+
+    async fn revision(&self, name: &str) -> Result<Option<RevisionSeen>, Fault> {
+        match self.world().describe_task_definition(name) {
+            Ok(found) => Ok(Some(RevisionSeen {
+                arn: TaskDefinitionArn::new(found.task_definition_arn),
+                active: found.status == "ACTIVE",
+            })),
+            Err(error) if error.code == "ClientException" => Ok(None),
+            Err(error) => Err(fault(&error)),
+        }
+    }
+
+    async fn scaling(&self, services: &[&ServiceArn]) -> Result<BTreeMap<ServiceArn, Scaling>, Fault> {
+        let resource = |arn: &ServiceArn| format!("service/{}/{}", arn.cluster().unwrap_or_default(), arn.name());
+        let asked = world::DescribeScalableTargets {
+            resource_ids: services.iter().map(|arn| resource(arn)).collect(),
+            ..world::DescribeScalableTargets::default()
+        };
+        let found = self.world().describe_scalable_targets(&asked).map_err(|error| fault(&error))?;
+        let scaling = |arn: &&&ServiceArn| {
+            let target = found.iter().find(|target| target.resource_id == resource(arn))?;
+            let state = &target.suspended_state;
+            let suspended = state.dynamic_scaling_in_suspended
+                && state.dynamic_scaling_out_suspended
+                && state.scheduled_scaling_suspended;
+            Some(((**arn).clone(), if suspended { Scaling::Suspended } else { Scaling::Active }))
+        };
+        Ok(services.iter().filter_map(|arn| scaling(&arn)).collect())
+    }
+
+    async fn deploy(&self, service: &ServiceArn, revision: &TaskDefinitionArn, tasks: u32) -> Outcome {
+        self.update(world::UpdateService {
+            task_definition: Some(revision.as_str().to_owned()),
+            ..update(service, tasks)
+        })
+    }
+
+    async fn scale(&self, service: &ServiceArn, tasks: u32) -> Outcome {
+        self.update(update(service, tasks))
+    }
+}
+
+impl InProcess {
+    fn update(&self, update: world::UpdateService) -> Outcome {
+        outcome(self.world().update_service(update))
+    }
+}
+
+fn update(service: &ServiceArn, tasks: u32) -> world::UpdateService {
+    world::UpdateService {
+        cluster: service.cluster().map(str::to_owned),
+        service: service.name().to_owned(),
+        desired_count: Some(tasks),
+        ..world::UpdateService::default()
+    }
+}
+
+fn service_seen(service: &world::Service) -> ServiceSeen {
+    let deployment = |deployment: &world::Deployment| DeploymentSeen {
+        id: deployment.id.clone(),
+        status: deployment.status.clone(),
+        task_definition: TaskDefinitionArn::new(deployment.task_definition.clone()),
+        rollout_state: Some(deployment.rollout_state.clone()),
+        failed: deployment.failed_tasks,
+    };
+    let groups = service.load_balancers.iter().filter_map(|entry| entry.target_group_arn.clone());
+    ServiceSeen {
+        arn: ServiceArn::new(service.service_arn.clone()),
+        status: service.status.clone(),
+        desired: service.desired_count,
+        running: service.running_count,
+        pending: service.pending_count,
+        task_definition: TaskDefinitionArn::new(service.task_definition.clone()),
+        deployments: service.deployments.iter().map(deployment).collect(),
+        target_groups: groups.map(TargetGroupArn::new).collect(),
+        controller: DeploymentController::EcsRolling,
+        bypass: None,
+        daemon: service.scheduling_strategy == "DAEMON",
+    }
+}
+
+impl TrafficRouter for InProcess {
+    async fn groups(&self, groups: &[&TargetGroupArn]) -> Result<BTreeMap<TargetGroupArn, GroupSeen>, Fault> {
+        let mut seen = BTreeMap::new();
+        for arn in groups {
+            let health = self.health(arn).await?;
+            let mut world = self.world();
+            let asked = world::DescribeTargetGroups {
+                target_group_arns: vec![arn.as_str().to_owned()],
+                ..world::DescribeTargetGroups::default()
+            };
+            let found = world.describe_target_groups(&asked).map_err(|error| fault(&error))?;
+            let attributes = world.describe_target_group_attributes(arn.as_str()).map_err(|error| fault(&error))?;
+            let delay = attributes.iter().find(|entry| entry.key == "deregistration_delay.timeout_seconds");
+            let delay = delay.and_then(|entry| entry.value.parse().ok()).unwrap_or(300);
+            let load_balancer = found.first().and_then(|group| group.load_balancer_arns.first());
+            let group = GroupSeen {
+                load_balancer: load_balancer.map(|arn| world::metric_dimension(arn).to_owned()),
+                health,
+                deregistration_delay: SignedDuration::from_secs(delay),
+            };
+            seen.insert((*arn).clone(), group);
+        }
+        Ok(seen)
+    }
+
+    async fn rules_naming(&self, groups: &[&TargetGroupArn]) -> Result<Vec<RuleSeen>, Fault> {
+        let mut world = self.world();
+        let balancers =
+            world.describe_load_balancers(&world::DescribeLoadBalancers::default()).map_err(|error| fault(&error))?;
+        let mut seen = Vec::new();
+        for balancer in balancers {
+            let asked = world::DescribeListeners {
+                load_balancer_arn: Some(balancer.load_balancer_arn),
+                ..world::DescribeListeners::default()
+            };
+            for listener in world.describe_listeners(&asked).map_err(|error| fault(&error))? {
+                let asked = world::DescribeRules {
+                    listener_arn: Some(listener.listener_arn.clone()),
+                    ..world::DescribeRules::default()
+                };
+                let rules = world.describe_rules(&asked).map_err(|error| fault(&error))?;
+                seen.push(default_seen(&listener));
+                seen.extend(rules.iter().filter(|rule| !rule.is_default).map(|rule| rule_seen(rule, &listener)));
+            }
+        }
+        seen.retain(|rule| rule.actions.iter().any(|action| names_one_of(action, groups)));
+        Ok(seen)
+    }
+
+    async fn rules(&self, rules: &[RuleRef]) -> Result<Vec<RuleSeen>, Fault> {
+        let mut world = self.world();
+        let mut seen = Vec::new();
+        for rule in rules {
+            let arn = rule.arn.as_str().to_owned();
+            seen.push(match rule.place {
+                RulePlace::Rule => {
+                    let asked = world::DescribeRules { rule_arns: vec![arn], ..world::DescribeRules::default() };
+                    let found = world.describe_rules(&asked).map_err(|error| fault(&error))?;
+                    let found = found.first().ok_or_else(|| gone(rule))?;
+                    RuleSeen {
+                        rule: rule.clone(),
+                        label: format!("rule {}", found.priority),
+                        actions: found.actions.iter().map(action_seen).collect(),
+                    }
+                }
+                RulePlace::DefaultAction => {
+                    let asked =
+                        world::DescribeListeners { listener_arns: vec![arn], ..world::DescribeListeners::default() };
+                    let found = world.describe_listeners(&asked).map_err(|error| fault(&error))?;
+                    default_seen(found.first().ok_or_else(|| gone(rule))?)
+                }
+            });
+        }
+        Ok(seen)
+    }
+
+    async fn health(&self, group: &TargetGroupArn) -> Result<Health, Fault> {
+        let found = self.world().describe_target_health(group.as_str(), &[]).map_err(|error| fault(&error))?;
+        let mut health = Health::default();
+        for target in found {
+            let count = match target.target_health.state.as_str() {
+                "healthy" => &mut health.healthy,
+                "unhealthy" | "unhealthy.draining" => &mut health.unhealthy,
+                "initial" => &mut health.initial,
+                "draining" => &mut health.draining,
+                "unused" => &mut health.unused,
+                _ => &mut health.unavailable,
+            };
+            *count += 1;
+        }
+        Ok(health)
+    }
+
+    async fn write(&self, rule: &RuleRef, actions: &[Action]) -> Outcome {
+        let arn = rule.arn.as_str().to_owned();
+        let actions = actions.iter().map(action_written).collect();
+        match rule.place {
+            RulePlace::Rule => {
+                let write = world::ModifyRule { rule_arn: arn, actions, ..world::ModifyRule::default() };
+                outcome(self.world().modify_rule(write))
+            }
+            RulePlace::DefaultAction => {
+                let write = world::ModifyListener {
+                    listener_arn: arn,
+                    default_actions: actions,
+                    ..world::ModifyListener::default()
+                };
+                outcome(self.world().modify_listener(write))
+            }
+        }
+    }
+}
+
+fn gone(rule: &RuleRef) -> Fault {
+    Fault::permanent(Obstacle::NotFound, format!("{} is gone", rule.arn))
+}
+
+fn rule_seen(rule: &world::Rule, listener: &world::Listener) -> RuleSeen {
+    RuleSeen {
+        rule: RuleRef { arn: RuleArn::new(rule.rule_arn.clone()), place: RulePlace::Rule },
+        label: format!("{}:{} rule {}", listener.protocol, listener.port, rule.priority),
+        actions: rule.actions.iter().map(action_seen).collect(),
+    }
+}
+
+fn default_seen(listener: &world::Listener) -> RuleSeen {
+    RuleSeen {
+        rule: RuleRef { arn: RuleArn::new(listener.listener_arn.clone()), place: RulePlace::DefaultAction },
+        label: format!("{}:{} default", listener.protocol, listener.port),
+        actions: listener.default_actions.iter().map(action_seen).collect(),
+    }
+}
+
+fn names_one_of(action: &Action, wanted: &[&TargetGroupArn]) -> bool {
+    match action {
+        Action::Forward { groups, .. } => groups.iter().any(|(group, _)| wanted.contains(&group)),
+        Action::Other { .. } => false,
+    }
+}
+
+fn action_seen(action: &world::Action) -> Action {
+    let order = action.order.and_then(|order| i32::try_from(order).ok());
+    let single = || action.target_group_arn.iter().map(|arn| (TargetGroupArn::new(arn.clone()), 1)).collect();
+    if action.kind != "forward" {
+        let body = serde_json::to_string(action).expect("an action serializes");
+        return Action::Other { kind: action.kind.clone(), body };
+    }
+    let config = action.forward_config.as_ref();
+    let groups = config.map(|config| {
+        let group = |tuple: &world::TargetGroupTuple| {
+            (TargetGroupArn::new(tuple.target_group_arn.clone()), tuple.weight.unwrap_or(1))
+        };
+        config.target_groups.iter().map(group).collect()
+    });
+    let stickiness = config.and_then(|config| config.target_group_stickiness_config.as_ref());
+    Action::Forward {
+        order,
+        groups: groups.unwrap_or_else(single),
+        stickiness: stickiness
+            .map(|config| Stickiness { enabled: config.enabled.unwrap_or(false), seconds: config.duration_seconds }),
+    }
+}
+
+fn action_written(action: &Action) -> world::Action {
+    match action {
+        Action::Other { body, .. } => serde_json::from_str(body).expect("what was read is written back"),
+        Action::Forward { order, groups, stickiness } => {
+            let tuples: Vec<(&str, u32)> = groups.iter().map(|(arn, weight)| (arn.as_str(), *weight)).collect();
+            let mut written = world::Action::forward(&tuples);
+            written.order = order.and_then(|order| u32::try_from(order).ok());
+            if let Some(config) = &mut written.forward_config {
+                config.target_group_stickiness_config =
+                    stickiness.as_ref().map(|stickiness| world::TargetGroupStickinessConfig {
+                        enabled: Some(stickiness.enabled),
+                        duration_seconds: stickiness.seconds,
+                    });
+            }
+            written
+        }
+    }
+}
+
+impl MetricProvider for InProcess {
+    async fn alarms(&self, names: &[&str]) -> Result<BTreeMap<String, (AlarmArn, AlarmState)>, Fault> {
+        let asked = world::DescribeAlarms {
+            alarm_names: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..world::DescribeAlarms::default()
+        };
+        let found = self.world().describe_alarms(&asked).map_err(|error| fault(&error))?;
+        let seen = found.into_iter().map(|alarm| {
+            let state = match alarm.state_value.as_str() {
+                "OK" => AlarmState::Ok,
+                "ALARM" => AlarmState::Alarm,
+                _ => AlarmState::InsufficientData,
+            };
+            (alarm.configuration.alarm_name, (AlarmArn::new(alarm.alarm_arn), state))
+        });
+        Ok(seen.collect())
+    }
+
+    async fn measure(&self, request: &MeasureRequest) -> Vec<Reading> {
+        let reading = |query: &Query| Reading {
+            metric: query.metric.clone(),
+            from: query.from,
+            to: query.to,
+            found: self.found(query),
+        };
+        request.queries.iter().map(reading).collect()
+    }
+}
+
+impl InProcess {
+    fn found(&self, query: &Query) -> Found {
+        let (value, samples) = match (self.value(query), self.sum(query, "RequestCount")) {
+            (Ok(value), Ok(samples)) => (value, samples),
+            (Err(error), _) | (_, Err(error)) => return Found::Error { why: error.to_string() },
+        };
+        match (value, samples) {
+            (Some(value), samples) => Found::Value { value, samples: samples.unwrap_or(0.0) as u64 },
+            (None, _) => Found::NoData,
+        }
+    }
+
+    fn value(&self, query: &Query) -> Result<Option<f64>, world::ApiError> {
+        match &query.source {
+            // Requests without a 5xx have an error rate of 0; without requests there is none.
+            MetricSource::ErrorRate => {
+                let requests = self.sum(query, "RequestCount")?.filter(|requests| *requests > 0.0);
+                let errors = self.sum(query, "HTTPCode_Target_5XX_Count")?.unwrap_or(0.0);
+                Ok(requests.map(|requests| errors / requests))
+            }
+            MetricSource::ResponseTime { statistic } => {
+                self.read(query, canary_metric(query, "TargetResponseTime"), statistic)
+            }
+            MetricSource::CloudWatch { namespace, metric_name, dimensions, statistic } => {
+                let dimension =
+                    |(name, value): &(String, String)| world::Dimension { name: name.clone(), value: value.clone() };
+                let metric = world::Metric {
+                    namespace: namespace.clone(),
+                    metric_name: metric_name.clone(),
+                    dimensions: dimensions.iter().map(dimension).collect(),
+                };
+                self.read(query, metric, statistic)
+            }
+        }
+    }
+
+    fn sum(&self, query: &Query, name: &str) -> Result<Option<f64>, world::ApiError> {
+        self.read(query, canary_metric(query, name), "Sum")
+    }
+
+    /// One value for the whole window.
+    fn read(&self, query: &Query, metric: world::Metric, stat: &str) -> Result<Option<f64>, world::ApiError> {
+        let seconds = query.to.duration_since(query.from).as_secs();
+        let stat = world::MetricStat {
+            metric,
+            period: u32::try_from(seconds).unwrap_or(60),
+            stat: stat.to_owned(),
+            unit: None,
+        };
+        let asked = world::GetMetricData {
+            metric_data_queries: vec![world::MetricDataQuery {
+                id: "m".to_owned(),
+                metric_stat: Some(stat),
+                ..world::MetricDataQuery::default()
+            }],
+            start_time: query.from,
+            end_time: query.to,
+            scan_by: None,
+        };
+        let answer = self.world().get_metric_data(&asked)?;
+        Ok(answer.metric_data_results.first().and_then(|result| result.values.first().copied()))
+    }
+}
+
+fn canary_metric(query: &Query, name: &str) -> world::Metric {
+    let dimension = |name: &str, value: &str| world::Dimension { name: name.to_owned(), value: value.to_owned() };
+    world::Metric {
+        namespace: "AWS/ApplicationELB".to_owned(),
+        metric_name: name.to_owned(),
+        dimensions: vec![
+            dimension("TargetGroup", &query.target_group),
+            dimension("LoadBalancer", &query.load_balancer),
+        ],
+    }
+}
+
+impl RolloutStore for InProcess {
+    async fn load(&self, id: &RolloutId) -> Result<Option<Stored>, Fault> {
+        Ok(self.memory().load(id))
+    }
+
+    async fn by_services(&self, services: &[&ServiceArn]) -> Result<BTreeMap<ServiceArn, RolloutId>, Fault> {
+        Ok(self.memory().by_services(services))
+    }
+
+    async fn by_alarm(&self, alarm: &AlarmArn) -> Result<Vec<RolloutId>, Fault> {
+        Ok(self.memory().by_alarm(alarm))
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, Fault> {
+        Ok(self.memory().unfinished())
+    }
+
+    async fn begin(&self, commit: Commit<'_>) -> Result<(), CommitRefused> {
+        self.memory().begin(&commit)
+    }
+
+    async fn commit(&self, commit: Commit<'_>) -> Result<(), CommitRefused> {
+        self.memory().commit(&commit)
+    }
+
+    async fn record(&self, key: &str, answer: &Answer) -> Result<(), Fault> {
+        self.memory().record(key, answer);
+        Ok(())
+    }
+
+    async fn answer(&self, key: &str) -> Result<Option<Answer>, Fault> {
+        Ok(self.memory().answer(key))
+    }
+
+    async fn journal(&self, id: &RolloutId, from: u64, limit: u32) -> Result<Vec<AuditEntry>, Fault> {
+        Ok(self.memory().journal(id, from, limit))
+    }
+
+    async fn list(&self, finished: bool, limit: u32) -> Result<Vec<Listed>, Fault> {
+        Ok(self.memory().list(finished, limit))
+    }
+}
+
+impl WakeUps for InProcess {
+    async fn send(&self, queue: Queue, message: &Message, delay: SignedDuration) -> Result<(), Fault> {
+        let delay = delay.max(SignedDuration::ZERO);
+        self.put(queue, message.body(), delay);
+        Ok(())
+    }
+}
+
+impl Announcer for InProcess {
+    async fn announce(&self, announcements: &[Announcement]) -> Result<(), Fault> {
+        self.hear(announcements);
+        Ok(())
+    }
+}
+
+impl Clock for InProcess {
+    fn now(&self) -> Now {
+        Now { at: self.world().now(), rate: 1 }
+    }
+}
+
+/// The World's refusals in the driver's words.
+fn fault(error: &world::ApiError) -> Fault {
+    let why = error.to_string();
+    match error.code {
+        "ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "ServerException" => Fault::transient(why),
+        "AccessDeniedException" | "AccessDenied" => Fault::permanent(Obstacle::AccessDenied, why),
+        code if code.contains("NotFound") => Fault::permanent(Obstacle::NotFound, why),
+        _ => Fault::permanent(Obstacle::Invalid, why),
+    }
+}
+
+fn outcome<T>(answer: Result<T, world::ApiError>) -> Outcome {
+    match answer {
+        Ok(_) => Outcome::Applied,
+        Err(error) => Outcome::NotApplied { fault: fault(&error) },
+    }
+}
