@@ -68,7 +68,7 @@ pub fn hex(rng: &mut Rng, digits: usize) -> String {
 }
 
 pub fn uuid(rng: &mut Rng) -> String {
-    let all = format!("{:016x}{:016x}", rng.next(), rng.next());
+    let all = format!("{:016x}{:016x}", rng.draw(), rng.draw());
     format!("{}-{}-{}-{}-{}", &all[..8], &all[8..12], &all[12..16], &all[16..20], &all[20..])
 }
 

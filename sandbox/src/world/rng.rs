@@ -23,10 +23,11 @@ impl Rng {
 
     /// Returns an independent generator; what one concern draws never shifts what another sees.
     pub fn fork(&mut self) -> Rng {
-        Rng::new(self.next())
+        Rng::new(self.draw())
     }
 
-    pub fn next(&mut self) -> u64 {
+    /// Returns the next 64 bits.
+    pub fn draw(&mut self) -> u64 {
         let s = &mut self.state;
         let result = s[1].wrapping_mul(5).rotate_left(7).wrapping_mul(9);
         let t = s[1] << 17;
@@ -41,12 +42,12 @@ impl Rng {
 
     /// Returns a number in [0, 1).
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        (self.draw() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// Returns a number in [0, bound); `bound` must not be 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+        ((u128::from(self.draw()) * u128::from(bound)) >> 64) as u64
     }
 
     pub fn chance(&mut self, probability: f64) -> bool {
@@ -121,7 +122,7 @@ mod tests {
     #[test]
     fn a_seed_means_the_same_numbers_for_ever() {
         let mut rng = Rng::new(42);
-        assert_eq!([rng.next(), rng.next()], [1546998764402558742, 6990951692964543102]);
+        assert_eq!([rng.draw(), rng.draw()], [1546998764402558742, 6990951692964543102]);
     }
 
     #[test]

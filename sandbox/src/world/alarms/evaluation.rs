@@ -99,7 +99,7 @@ pub(super) fn judge(question: &Question<'_>) -> Judged {
         (_, MissingData::NotBreaching) => alarm_if(breaching >= question.to_alarm),
         (_, MissingData::Breaching) => alarm_if(breaching + filled >= question.to_alarm),
         (_, MissingData::Ignore) if breaching >= question.to_alarm => Some("ALARM"),
-        (_, MissingData::Ignore) if breaching + filled < question.to_alarm => Some("OK"),
+        (_, MissingData::Ignore) if breaching < real.len() => Some("OK"),
         (_, MissingData::Ignore) => None,
     };
     Judged { state, filled }

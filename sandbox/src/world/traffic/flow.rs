@@ -113,11 +113,11 @@ impl World {
             if self.traffic.barred_from.get(group).is_some_and(|barred| from >= *barred) {
                 self.traffic.user_errors.canary_after_abort += here;
             }
-            self.into_group(load_balancer, node, group, here);
+            self.enter_group(load_balancer, node, group, here);
         }
     }
 
-    fn into_group(&mut self, load_balancer: &str, node: usize, group: &str, count: u64) {
+    fn enter_group(&mut self, load_balancer: &str, node: usize, group: &str, count: u64) {
         let kinds = self.kinds_of_targets(group);
         let mut targets_left: u64 = kinds.iter().map(|k| k.targets).sum();
         if targets_left == 0 {
