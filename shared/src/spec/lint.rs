@@ -41,8 +41,8 @@ pub fn print(spec: &RolloutSpec) -> String {
 }
 
 impl Lint {
-    /// Prints mistakes and warnings as a compiler does: place, line, caret, hint; and a last line that counts them.
-    /// `text` is what was read.
+    /// Prints mistakes and warnings as a compiler does, place, line, caret, hint, and a line that counts them; then,
+    /// without mistakes, the spec with all its defaults. `text` is what was read.
     pub fn text(&self, text: &str) -> String {
         let lines: Vec<&str> = text.lines().collect();
         let errors = self.errors.iter().map(|error| ("error", error));
@@ -54,7 +54,11 @@ impl Lint {
             out += &excerpt(severity, &self.file, &lines, error);
             out.push('\n');
         }
-        out + &self.summary()
+        let summary = self.summary();
+        match &self.spec {
+            Some(spec) => out + "# " + &summary + &print(spec),
+            None => out + &summary,
+        }
     }
 
     fn summary(&self) -> String {

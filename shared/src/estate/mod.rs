@@ -1,0 +1,176 @@
+//! What is there at start: which side is stable, and every reason why a rollout may not begin.
+
+mod init;
+mod rules;
+mod twins;
+
+use std::collections::BTreeMap;
+
+pub use self::init::{Init, init};
+use self::rules::Traffic;
+use self::twins::Twin;
+use crate::api::{PlanReport, PlannedStep};
+use crate::fault::Refusal;
+use crate::ids::{AlarmArn, TaskDefinitionArn};
+use crate::observation::{AlarmState, Estate};
+use crate::plan::Step;
+use crate::rollout::{Baseline, Side};
+use crate::spec::{RolloutSpec, WorkloadSpec};
+use crate::strategy;
+
+/// Reads roles and the way home out of what was found, or names every reason against a start. The revision is the
+/// spec's: whoever starts with another one puts it into `spec.task_definition` first.
+pub fn baseline(spec: &RolloutSpec, estate: &Estate) -> Result<Baseline, Vec<Refusal>> {
+    let Inspection { refusals, roles, revision, alarms, .. } = inspect(spec, estate);
+    match (roles, revision) {
+        (Some((stable, canary)), Some(revision)) if refusals.is_empty() => {
+            Ok(Baseline { stable, canary, revision, rules: estate.rules.clone(), alarms })
+        }
+        (Some(_) | None, Some(_) | None) => Err(refusals),
+    }
+}
+
+/// Returns what a start would do, and why it would be refused. Nothing moves.
+pub fn plan_report(spec: &RolloutSpec, estate: &Estate) -> PlanReport {
+    let Inspection { refusals, roles, revision, rules, .. } = inspect(spec, estate);
+    let (stable, canary, steps) = match &roles {
+        Some((stable, canary)) => {
+            let steps = planned(spec, stable.tasks);
+            (stable.service.name().to_owned(), canary.service.name().to_owned(), steps)
+        }
+        None => (UNKNOWN.to_owned(), UNKNOWN.to_owned(), Vec::new()),
+    };
+    let asked = || spec.task_definition.clone().unwrap_or_else(|| UNKNOWN.to_owned());
+    let revision = revision.map_or_else(asked, |revision| revision.as_str().to_owned());
+    PlanReport { stable, canary, revision, rules, steps, refusals }
+}
+
+/// What a report says of a role or a revision that could not be read.
+const UNKNOWN: &str = "unknown";
+
+/// Everything that can be said of an estate, whether or not a rollout may begin there.
+struct Inspection {
+    refusals: Vec<Refusal>,
+    /// Stable and canary, where live weights tell them apart.
+    roles: Option<(Side, Side)>,
+    revision: Option<TaskDefinitionArn>,
+    rules: Vec<String>,
+    alarms: BTreeMap<String, AlarmArn>,
+}
+
+fn inspect(spec: &RolloutSpec, estate: &Estate) -> Inspection {
+    let WorkloadSpec::TwinServices { cluster, services } = &spec.workload;
+    let mut refusals = Vec::new();
+    let twins = twins::twins(cluster, services, estate, &mut refusals);
+    let traffic = match &twins {
+        [Some(one), Some(other)] => rules::traffic([one, other], &estate.rules, &mut refusals),
+        [Some(_) | None, Some(_) | None] => Traffic::default(),
+    };
+    let roles = match (twins, traffic.stable) {
+        ([Some(stable), Some(canary)], Some(0)) | ([Some(canary), Some(stable)], Some(_)) => Some((stable, canary)),
+        ([Some(_) | None, Some(_) | None], Some(_) | None) => None,
+    };
+    let revision = revision(spec, estate, &mut refusals);
+    let alarms = alarms(spec, estate, &mut refusals);
+    if let Some((stable, _)) = &roles {
+        stable_side(spec, stable, revision.as_ref(), &mut refusals);
+    }
+    let roles = roles.map(|(stable, canary)| (stable.side, canary.side));
+    Inspection { refusals, roles, revision, rules: traffic.labels, alarms }
+}
+
+fn revision(spec: &RolloutSpec, estate: &Estate, refusals: &mut Vec<Refusal>) -> Option<TaskDefinitionArn> {
+    let Some(name) = &spec.task_definition else {
+        let hint = "name one: `start --task-definition family:revision`, or `spec.taskDefinition`";
+        refusals.push(Refusal::new("no revision to roll out is named", hint));
+        return None;
+    };
+    let Some(seen) = &estate.revision else {
+        let hint = "register it, or check family, revision and region";
+        refusals.push(Refusal::new(format!("ECS knows no task definition `{name}`"), hint));
+        return None;
+    };
+    if !seen.active {
+        let hint = "register it again as a new revision: an INACTIVE one cannot be deployed";
+        refusals.push(Refusal::new(format!("the task definition `{}` is INACTIVE", seen.arn.short()), hint));
+    }
+    Some(seen.arn.clone())
+}
+
+fn alarms(spec: &RolloutSpec, estate: &Estate, refusals: &mut Vec<Refusal>) -> BTreeMap<String, AlarmArn> {
+    let mut alarms = BTreeMap::new();
+    for name in &spec.alarms {
+        match estate.alarms.get(name) {
+            None => {
+                let hint = "create it, or take it out of `spec.alarms`; check the region";
+                refusals.push(Refusal::new(format!("CloudWatch knows no alarm `{name}`"), hint));
+            }
+            Some((_, AlarmState::Alarm)) => {
+                let hint =
+                    "wait until it is OK: an alarm that is in ALARM already sends no event when things get worse";
+                refusals.push(Refusal::new(format!("the alarm `{name}` is in ALARM already"), hint));
+            }
+            Some((arn, AlarmState::Ok | AlarmState::InsufficientData)) => {
+                alarms.insert(name.clone(), arn.clone());
+            }
+        }
+    }
+    alarms
+}
+
+/// The stable side is what everybody goes home to: it has to be well before anything moves.
+fn stable_side(
+    spec: &RolloutSpec,
+    stable: &Twin<'_>,
+    revision: Option<&TaskDefinitionArn>,
+    refusals: &mut Vec<Refusal>,
+) {
+    let (name, side, seen) = (stable.name, &stable.side, stable.seen);
+    if Some(&side.revision) == revision {
+        let why = format!("the stable service `{name}` runs `{}` already", side.revision.short());
+        refusals.push(Refusal::new(why, "nothing is to be done; to roll out again, register a new revision"));
+    }
+    if side.tasks == 0 {
+        let why = format!("the stable service `{name}` has a desired count of 0: there is nothing to measure against");
+        refusals.push(Refusal::new(why, "give it its tasks first, or deploy with ECS"));
+        return;
+    }
+    if seen.running != seen.desired || seen.pending != 0 {
+        let why = format!(
+            "the stable service `{name}` is not at its desired count: {} desired, {} running, {} pending",
+            seen.desired, seen.running, seen.pending
+        );
+        refusals.push(Refusal::new(why, "wait until it is steady, or look into its events"));
+    }
+    if stable.health.healthy < side.tasks {
+        let why = format!(
+            "the stable service `{name}` has {} healthy targets of {} tasks",
+            stable.health.healthy, side.tasks
+        );
+        refusals.push(Refusal::new(why, "wait until all are healthy: they are the way home"));
+    }
+    for short in strategy::shortfalls(spec, side.tasks) {
+        let (weight, needs) = (short.weight, short.needs);
+        let why = format!(
+            "`setWeight: {weight}` needs {needs} of {} tasks, and `setCanaryScale` holds the canary at {}",
+            side.tasks, short.has
+        );
+        let hint = format!(
+            "before it, write `setCanaryScale: {{replicas: {needs}}}` or `setCanaryScale: {{matchTrafficWeight: true}}`"
+        );
+        refusals.push(Refusal::new(why, hint));
+    }
+}
+
+fn planned(spec: &RolloutSpec, stable_tasks: u32) -> Vec<PlannedStep> {
+    let mut tasks = 0;
+    let mut planned = Vec::new();
+    for step in strategy::compile(spec, stable_tasks).steps {
+        if let Step::Deploy { tasks: wanted } | Step::Scale { tasks: wanted } = &step {
+            tasks = *wanted;
+        }
+        let least = step.least(spec).as_secs();
+        planned.push(PlannedStep { step: step.to_string(), tasks, least_seconds: u64::try_from(least).unwrap_or(0) });
+    }
+    planned
+}
