@@ -100,6 +100,11 @@ impl Console {
         let _ = writeln!(self.err, "{}", clean::line(sentence));
     }
 
+    /// Tells people several lines of what goes on.
+    pub fn story_lines(&mut self, text: &str) {
+        text.lines().for_each(|line| self.story(line));
+    }
+
     /// Tells people why it ended.
     pub fn failure(&mut self, failure: &Failure) {
         for problem in &failure.problems {

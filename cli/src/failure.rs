@@ -31,7 +31,7 @@ impl Failure {
         Self { exit, problems: vec![Problem { what: what.into(), hint: Some(hint.into()) }] }
     }
 
-    /// An ending that has been told already, on standard output.
+    /// An ending that has been told already.
     pub fn told(exit: Exit) -> Self {
         Self { exit, problems: Vec::new() }
     }

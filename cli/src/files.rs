@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use tidegate::spec::{Lint, lint};
+use tidegate::spec::lint;
 
 use crate::console::Console;
 use crate::exit::Exit;
@@ -41,21 +41,13 @@ pub fn text(path: &Path) -> Result<String, Failure> {
     })
 }
 
-/// Returns the text of a spec without mistakes; with any, all of them are told.
-pub fn spec(path: &Path, console: &mut Console) -> Result<(String, Lint), Failure> {
+/// Returns the text of a spec without mistakes. Mistakes, all of them, and warnings are told.
+pub fn spec(path: &Path, console: &mut Console) -> Result<String, Failure> {
     let text = text(path)?;
     let lint = lint(&path.display().to_string(), &text);
-    if lint.spec.is_some() && lint.errors.is_empty() {
-        return Ok((text, lint));
+    if lint.spec.is_some() && lint.warnings.is_empty() {
+        return Ok(text);
     }
-    for line in lint.text(&text).lines() {
-        console.story(line);
-    }
-    Err(mistakes(lint.errors.len(), &lint.file))
-}
-
-/// The failure for mistakes that have been printed.
-pub fn mistakes(count: usize, place: &str) -> Failure {
-    let counted = if count == 1 { "1 mistake".to_owned() } else { format!("{count} mistakes") };
-    Failure::new(Exit::Usage, format!("{counted} in {place}"), "each line above says what to write instead")
+    console.story_lines(&lint.text(&text));
+    if lint.spec.is_some() { Ok(text) } else { Err(Failure::told(Exit::Usage)) }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use tidegate::spec::print;
+
 use super::Context;
 use crate::console::Output;
 use crate::exit::Exit;
@@ -10,7 +12,8 @@ use crate::files;
 
 /// Check specs: every mistake with line, column and hint
 ///
-/// Reads nothing but the files. A spec without mistakes is printed with all its defaults.
+/// Reads nothing but the files. Standard output has the mistakes, or, of specs without any, the specs with all their
+/// defaults written out.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Specs in YAML or JSON; `-` reads standard input
@@ -19,6 +22,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &mut Context) -> Outcome {
+    let console = &mut context.console;
     let (mut lints, mut texts) = (Vec::new(), Vec::new());
     for file in &args.files {
         let text = files::text(file)?;
@@ -26,13 +30,14 @@ pub fn run(args: &Args, context: &mut Context) -> Outcome {
         texts.push(lint.text(&text));
         lints.push(lint);
     }
-    match context.console.output {
-        Output::Json => context.console.data(&lints, |_| Vec::new())?,
-        Output::Text => context.console.document(&texts.concat())?,
+    let specs: Option<Vec<String>> = lints.iter().map(|lint| lint.spec.as_ref().map(print)).collect();
+    match (console.output, &specs) {
+        (Output::Json, _) => console.data(&lints, |_| Vec::new())?,
+        (Output::Text, None) => console.document(&texts.concat())?,
+        (Output::Text, Some(specs)) => {
+            console.story_lines(&texts.concat());
+            console.document(&specs.join("---\n"))?;
+        }
     }
-    let bad: Vec<&str> = lints.iter().filter(|lint| lint.spec.is_none()).map(|lint| lint.file.as_str()).collect();
-    if bad.is_empty() {
-        return Ok(Exit::Ok);
-    }
-    Err(files::mistakes(lints.iter().map(|lint| lint.errors.len()).sum(), &bad.join(", ")))
+    Ok(if specs.is_some() { Exit::Ok } else { Exit::Usage })
 }

@@ -25,7 +25,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &mut Context) -> Outcome {
-    let (spec, _) = files::spec(&args.file, &mut context.console)?;
+    let spec = files::spec(&args.file, &mut context.console)?;
     let plan = ask(&mut context.link()?, &spec, args.task_definition.as_deref(), &args.file)?;
     context.console.data(&plan, |width| view::plan::lines(&plan, width))?;
     if plan.refusals.is_empty() {

@@ -34,10 +34,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &mut Context) -> Outcome {
-    let (spec, lint) = files::spec(&args.file, &mut context.console)?;
-    for warning in &lint.warnings {
-        context.console.story(&format!("warning: {}:{warning}", lint.file));
-    }
+    let spec = files::spec(&args.file, &mut context.console)?;
     let mut link = context.link()?;
     let cannot = super::plan::cannot(&args.file);
     // A repeated start is answered by its key; a plan would refuse it, because its own rollout is in the way.

@@ -97,6 +97,11 @@ mod tests {
 
     use super::*;
 
+    /// What botocore's SigV4Auth gives for the same request, credentials and time.
+    const BOTOCORE: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-west-1/lambda/aws4_request, \
+        SignedHeaders=content-type;host;x-amz-date, \
+        Signature=2bfcbffc3f5e6dbacdb48cac06f42ba04073f16c52c0c83955726cd853134dd9";
+
     fn signer(token: Option<&str>) -> Signer {
         let credentials = Credentials::new(
             "AKIDEXAMPLE",

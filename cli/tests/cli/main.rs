@@ -2,4 +2,5 @@
 
 mod fake;
 mod help;
+mod specs;
 mod verbs;
