@@ -2,5 +2,6 @@
 
 pub mod corpus;
 pub mod layers;
+pub mod recordings;
 pub mod source;
 pub mod tidy;

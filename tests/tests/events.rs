@@ -6,3 +6,5 @@ mod corpus;
 mod messages;
 #[path = "events/poison.rs"]
 mod poison;
+#[path = "events/recordings.rs"]
+mod recordings;

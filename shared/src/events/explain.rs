@@ -250,9 +250,10 @@ fn explained(value: &str, shape: Shape, within: &[String]) -> Result<Explanation
         | Shape::ApiCall
         | Shape::Records => parse(value, &label.home())?,
     };
-    let (what, wakes) = told(arrival);
+    let (told, wakes) = told(arrival);
     let kind = label.detail_type.as_deref().map_or_else(|| shape.name().to_owned(), super::printable);
     let [id, time] = [label.id, label.time].map(|text| text.as_deref().map(super::printable));
+    let what = told.strip_prefix(&format!("`{kind}`: ")).unwrap_or(&told).to_owned();
     Ok(Explanation { within: within.to_vec(), kind, id, time, what, wakes })
 }
 
