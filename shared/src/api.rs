@@ -1,6 +1,5 @@
 //! The operator's protocol: what the CLI sends to the two Function URLs, and what they answer.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditEntry;
@@ -10,6 +9,7 @@ use crate::machine::report::Report;
 use crate::spec::SpecError;
 
 pub use crate::fault::Refusal;
+pub use crate::machine::report::Listed;
 
 /// A body for the `command` function. The caller's identity is never in it: it comes from the signature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -173,28 +173,6 @@ pub enum Told {
         /// Each reason with what to do.
         refusals: Vec<Refusal>,
     },
-}
-
-/// One line of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Listed {
-    /// Which.
-    pub rollout: RolloutId,
-    /// The spec's name.
-    pub name: String,
-    /// `Progressing`, `Paused`, `Aborting`, `Healthy`, `Degraded`.
-    pub phase: String,
-    /// The step's index and the number of steps.
-    pub step: (usize, usize),
-    /// The canary's share, in per cent, as we wrote or adopted it last.
-    pub weight: String,
-    /// `family:revision`.
-    pub revision: String,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
 }
 
 /// What a start would do.

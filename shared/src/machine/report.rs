@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Now, drift, next_wake_up};
-use crate::api::Listed;
 use crate::ids::RolloutId;
 use crate::observation::{Health, Read, ServiceSeen};
 use crate::plan::Step;
@@ -56,6 +55,28 @@ pub struct Report {
     pub started_by: String,
     /// When this was true.
     pub now: Timestamp,
+}
+
+/// One line of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    /// Which.
+    pub rollout: RolloutId,
+    /// The spec's name.
+    pub name: String,
+    /// `Progressing`, `Paused`, `Aborting`, `Healthy`, `Degraded`.
+    pub phase: String,
+    /// The step's index and the number of steps.
+    pub step: (usize, usize),
+    /// The canary's share, in per cent, as we wrote or adopted it last.
+    pub weight: String,
+    /// `family:revision`.
+    pub revision: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// One step of the plan.
