@@ -1,6 +1,4 @@
-//! Where the two functions are: flags before environment, and a sandbox that knows its own URLs.
-
-use serde::Deserialize;
+//! Where the two functions are: flags before environment, and a sandbox, whose URLs follow from its address.
 
 use super::Door;
 use crate::exit::Exit;
@@ -15,8 +13,8 @@ const SANDBOX_PRINCIPAL: &str = "TIDEGATE_SANDBOX_PRINCIPAL";
 /// Who a sandbox takes us for where nobody says it: a role that holds both caller policies.
 const PRINCIPAL: &str = "operator";
 
-/// Where a sandbox tells the outputs of its template.
-const OUTPUTS_PATH: &str = "/sandbox/outputs";
+/// A sandbox serves a function's URL here, under the name of its binary.
+const SANDBOX_PATH: &str = "/lambda-url/";
 
 /// Flags that every verb takes.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -28,7 +26,7 @@ pub struct Flags {
     /// Function URL of `query` [env: TIDEGATE_QUERY_URL]
     #[arg(long, global = true, value_name = "URL")]
     pub query_url: Option<String>,
-    /// A running sandbox, which knows both URLs [env: TIDEGATE_SANDBOX]
+    /// A running sandbox, in place of both URLs [env: TIDEGATE_SANDBOX]
     #[arg(long, global = true, value_name = "URL", conflicts_with_all = ["command_url", "query_url"])]
     pub sandbox: Option<String>,
 }
@@ -40,14 +38,6 @@ pub struct Place {
     query: Option<String>,
     sandbox: Option<String>,
     principal: String,
-}
-
-/// The outputs that a sandbox tells, as far as we need them.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Outputs {
-    command_url: String,
-    query_url: String,
 }
 
 impl Place {
@@ -79,18 +69,22 @@ impl Place {
         Ok(Self { command, query, sandbox, principal })
     }
 
-    /// Returns the URL of a function; asks the sandbox for it, the first time.
-    pub fn url(&mut self, door: Door, agent: &ureq::Agent) -> Result<String, Failure> {
-        if let Some(sandbox) = self.sandbox.clone()
-            && self.query.is_none()
-        {
-            let outputs = outputs_of(&sandbox, agent)?;
-            (self.command, self.query) = (Some(outputs.command_url), Some(outputs.query_url));
-        }
-        let (url, flag, variable) = match door {
-            Door::Command => (&self.command, "--command-url", COMMAND_URL),
-            Door::Query => (&self.query, "--query-url", QUERY_URL),
+    /// Returns the URL of a function.
+    pub fn url(&self, door: Door) -> Result<String, Failure> {
+        let (binary, url, flag, variable) = match door {
+            Door::Command => ("command", &self.command, "--command-url", COMMAND_URL),
+            Door::Query => ("query", &self.query, "--query-url", QUERY_URL),
         };
+        if let Some(sandbox) = &self.sandbox {
+            if !is_loopback(sandbox) {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("{sandbox} is not on this machine"),
+                    "a sandbox listens on loopback alone: `--sandbox http://127.0.0.1:PORT`",
+                ));
+            }
+            return Ok(format!("{}{SANDBOX_PATH}{binary}/", sandbox.trim_end_matches('/')));
+        }
         let url = url.clone().ok_or_else(|| {
             Failure::new(
                 Exit::Usage,
@@ -123,29 +117,6 @@ impl Place {
     }
 }
 
-fn outputs_of(sandbox: &str, agent: &ureq::Agent) -> Result<Outputs, Failure> {
-    let url = format!("{}{OUTPUTS_PATH}", sandbox.trim_end_matches('/'));
-    let unreachable = |why: String| {
-        Failure::new(
-            Exit::Unreachable,
-            format!("no sandbox at {sandbox}: {why}"),
-            "is the sandbox running, and is this its port? `tidegate sandbox serve --port N` starts one",
-        )
-    };
-    if !is_loopback(sandbox) {
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("{sandbox} is not on this machine"),
-            "a sandbox listens on loopback alone: `--sandbox http://127.0.0.1:PORT`",
-        ));
-    }
-    let mut response = agent.get(&url).call().map_err(|error| unreachable(error.to_string()))?;
-    if response.status() != 200 {
-        return Err(unreachable(format!("{url} answered {}", response.status())));
-    }
-    response.body_mut().read_json().map_err(|error| unreachable(format!("{url} cannot be read: {error}")))
-}
-
 /// Whether requests to it stay on this machine, and so need no signature.
 fn is_loopback(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return false };
@@ -175,6 +146,16 @@ mod tests {
         let flags = Flags { sandbox: Some("http://127.0.0.1:1".into()), ..Flags::default() };
         let place = decided(&flags, &[(COMMAND_URL, "https://prod"), (QUERY_URL, "https://prod")]).unwrap();
         assert_eq!((place.command, place.query, place.sandbox), (None, None, flags.sandbox));
+    }
+
+    #[test]
+    fn the_urls_of_a_sandbox_follow_from_its_address() {
+        let at = |url: &str| Flags { sandbox: Some(url.into()), ..Flags::default() };
+        let place = decided(&at("http://127.0.0.1:4566/"), &[]).unwrap();
+        assert_eq!(place.url(Door::Command).unwrap(), "http://127.0.0.1:4566/lambda-url/command/");
+        assert_eq!(place.url(Door::Query).unwrap(), "http://127.0.0.1:4566/lambda-url/query/");
+        let elsewhere = decided(&at("http://10.0.0.1:4566"), &[]).unwrap();
+        assert_eq!(elsewhere.url(Door::Query).unwrap_err().exit, Exit::Usage);
     }
 
     #[test]

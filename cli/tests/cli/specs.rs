@@ -103,7 +103,7 @@ fn start_plans_first_and_sends_nothing_that_would_be_refused() {
     let refused = fake.run(&["start", GOOD]);
     assert_eq!((refused.code, refused.stdout.as_str()), (3, ""), "{refused:?}");
     assert!(refused.stderr.contains("cannot start `"), "{}", refused.stderr);
-    assert!(fake.requests().iter().all(|request| request.path == "/query"));
+    assert!(fake.requests().iter().all(|request| request.path == "/lambda-url/query/"));
 }
 
 #[test]

@@ -34,7 +34,18 @@ fn get_prints_the_same_struct_as_json() {
     assert_eq!(serde_json::from_str::<Report>(&got.stdout).unwrap(), report(|_| {}));
     let requests = fake.requests();
     assert_eq!(requests[0].body, json!({ "ask": "get", "rollout": ID }));
-    assert_eq!((requests[0].path.as_str(), requests[0].authorization.as_str()), ("/query", "Sandbox operator"));
+    assert_eq!(
+        (requests[0].path.as_str(), requests[0].authorization.as_str()),
+        ("/lambda-url/query/", "Sandbox operator")
+    );
+}
+
+#[test]
+fn a_proxy_does_not_stand_between_us_and_a_sandbox() {
+    let fake = Fake::in_turn(&[told(|_| {})]);
+    let proxy = [("HTTP_PROXY", "http://127.0.0.1:1"), ("ALL_PROXY", "http://127.0.0.1:1")];
+    let got = run_with(&["get", ID, "--sandbox", &fake.url], &proxy);
+    assert_eq!(got.code, 0, "{got:?}");
 }
 
 #[test]
@@ -119,7 +130,7 @@ fn promote_carries_the_step_that_was_read() {
     let requests = fake.requests();
     let order = json!({ "order": "verb", "rollout": ID, "verb": "promote", "expectedStep": 4 });
     assert_eq!(requests[1].body, json!({ "key": "k1", "order": order }));
-    assert_eq!(requests[1].path, "/command");
+    assert_eq!(requests[1].path, "/lambda-url/command/");
 }
 
 #[test]
