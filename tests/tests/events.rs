@@ -8,3 +8,5 @@ mod messages;
 mod poison;
 #[path = "events/recordings.rs"]
 mod recordings;
+#[path = "events/traces.rs"]
+mod traces;
