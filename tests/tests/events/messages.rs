@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 use tidegate::analysis::{Found, MeasureRequest, Measured, Query, Reading};
 use tidegate::events::{Arrival, Home, Message, StartRequest, parse};
 use tidegate::fault::{Fault, Obstacle, Outcome};
-use tidegate::ids::{AlarmArn, RolloutId, RuleArn, ServiceArn, TargetGroupArn, TaskArn};
+use tidegate::ids::{AlarmArn, RolloutId, RuleArn, ServiceArn, TargetGroupArn, TaskArn, TaskDefinitionArn};
+use tidegate::machine::effect::{Announcement, Effect, RuleWrite, Transition, Weighted, Write};
 use tidegate::machine::event::{AlarmChange, Command, Event, TaskChange, Verb};
 use tidegate::observation::{Action, AlarmState, Health, Observation, Read, RulePlace, RuleRef, RuleSeen};
 use tidegate::spec::MetricSource;
+use tidegate::weight::Weight;
 
 fn home() -> Home {
     Home { account: "012345678901".to_owned(), region: "eu-west-1".to_owned() }
@@ -75,6 +77,38 @@ fn events() -> Vec<Event> {
     ]
 }
 
+/// One of every effect, and of every write.
+fn effects(rollout: &RolloutId, measure: &MeasureRequest) -> Vec<Effect> {
+    let group = TargetGroupArn::new("arn:aws:elasticloadbalancing:eu-west-1:012345678901:targetgroup/blue/0a1b");
+    let rule = RuleRef { arn: RuleArn::new("arn:…:listener-rule/app/shop/1/2/3"), place: RulePlace::Rule };
+    let forward =
+        |weight| vec![Action::Forward { order: None, groups: vec![(group.clone(), weight)], stickiness: None }];
+    let write = |only_if| RuleWrite { rule: rule.clone(), actions: forward(1), only_if };
+    let service = ServiceArn::new("arn:aws:ecs:eu-west-1:012345678901:service/shop/checkout-blue");
+    let revision = TaskDefinitionArn::new("arn:aws:ecs:eu-west-1:012345678901:task-definition/checkout:2");
+    let weighted = Weighted { group: group.clone(), rules: vec![rule.clone()] };
+    let writes = [
+        Write::SetWeights { canary: Weight::per_mille(125).unwrap(), rules: vec![write(Some(forward(0)))] },
+        Write::GoHome { rules: vec![write(None)] },
+        Write::Deploy { service: service.clone(), revision, tasks: 3 },
+        Write::Scale { service: service.clone(), tasks: 0, unless_weighted: Some(weighted) },
+        Write::Scale { service, tasks: 4, unless_weighted: None },
+    ];
+    let announcement = Announcement {
+        rollout: rollout.clone(),
+        what: Transition::RollbackBlocked,
+        message: "a person is needed".to_owned(),
+        at: at("2026-11-22T13:00:00Z"),
+    };
+    let others = [
+        Effect::Observe { generation: 4 },
+        Effect::Measure(measure.clone()),
+        Effect::WakeAt { at: at("2026-11-22T13:15:00Z"), generation: 2 },
+        Effect::Announce(announcement),
+    ];
+    writes.into_iter().map(|write| Effect::Perform { token: 9, write }).chain(others).collect()
+}
+
 #[test]
 fn every_message_comes_back_as_it_went_out() {
     let rollout = RolloutId::new("checkout-01K0000000000000000000000A");
@@ -101,7 +135,10 @@ fn every_message_comes_back_as_it_went_out() {
         from: at("2026-11-22T13:00:00Z"),
         to: at("2026-11-22T13:05:00Z"),
     };
-    let request = MeasureRequest { rollout, run: 1, generation: 2, queries: vec![query] };
+    let request = MeasureRequest { rollout: rollout.clone(), run: 1, generation: 2, queries: vec![query] };
+    let effects = effects(&rollout, &request);
+    let handed_on = Message::Effects { rollout: rollout.clone(), effects: effects.clone() };
+    assert_eq!(parse(&handed_on.body(), &home()), Ok(Arrival::Effects { rollout, effects }));
     assert_eq!(parse(&Message::Measure(request.clone()).body(), &home()), Ok(Arrival::Measure(request)));
 }
 
