@@ -3,5 +3,6 @@
 pub mod corpus;
 pub mod layers;
 pub mod recordings;
+pub mod shop;
 pub mod source;
 pub mod tidy;

@@ -32,6 +32,8 @@ const TURNS_MAX: usize = 8;
 const CONFLICTS_MAX: usize = 8;
 /// In transport time: no effect is begun with less than this left.
 const LAST_CALL: SignedDuration = SignedDuration::from_secs(3);
+/// In transport time: longer than any operation's time-out, so that a write begun within its lease ends within it.
+const OPERATION: SignedDuration = SignedDuration::from_secs(10);
 
 /// Everything that a rollout is driven through.
 pub trait World: Workload + TrafficRouter + MetricProvider + RolloutStore + WakeUps + Announcer + Clock + Sync {}
@@ -170,7 +172,12 @@ impl<P: World> Driver<'_, P> {
 
     async fn hand_on(&self, id: &RolloutId, effects: Vec<Effect>) -> Result<(), Fault> {
         let message = Message::Effects { rollout: id.clone(), effects };
-        self.ports.send(Queue::Commands, &message, SignedDuration::ZERO).await
+        let queue = match self.reach {
+            Reach::WeightsHome => Queue::Commands,
+            // Out of time: what is left goes behind what is urgent.
+            Reach::Everything => Queue::WakeUps,
+        };
+        self.ports.send(queue, &message, SignedDuration::ZERO).await
     }
 }
 

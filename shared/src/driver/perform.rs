@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::{join, join_all, join3};
 use jiff::SignedDuration;
 
-use super::{Driver, Reach, World};
+use super::{Driver, OPERATION, Reach, World};
 use crate::events::Message;
 use crate::fault::{Fault, Outcome};
 use crate::ids::{RolloutId, TargetGroupArn};
@@ -158,9 +158,10 @@ impl<P: World> Driver<'_, P> {
     async fn still_ours(&self, id: &RolloutId, token: u64) -> Result<(), Outcome> {
         let not_applied = |fault| Outcome::NotApplied { fault };
         let stored = self.ports.load(id).await.map_err(not_applied)?;
+        let now = self.ports.now();
         let in_flight = stored.and_then(|stored| stored.rollout.in_flight).filter(|flight| flight.token == token);
         match in_flight {
-            Some(in_flight) if self.ports.now().at < in_flight.expires_at => Ok(()),
+            Some(in_flight) if now.at + now.transport(OPERATION) < in_flight.expires_at => Ok(()),
             Some(_) => Err(not_applied(Fault::conflict("too late: the lease of this write has ended"))),
             None => Err(not_applied(Fault::conflict("another write took the place of this one"))),
         }

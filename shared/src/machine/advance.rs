@@ -12,8 +12,8 @@ use crate::plan::Step;
 use crate::rollout::{AbortReason, CanaryAsk, InFlight, PauseReason, Phase, Rollout, StepState};
 use crate::weight::Weight;
 
-/// In transport time: a performer has stopped by then. Longer than any operation's time-out.
-const LEASE: SignedDuration = SignedDuration::from_secs(30);
+/// In transport time: a performer has stopped by then. Longer than the controller's own time-out of 30 s.
+const LEASE: SignedDuration = SignedDuration::from_secs(45);
 /// In transport time: a measurement that is not back by then is asked for again.
 const MEASURE_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 

@@ -1,0 +1,67 @@
+//! A canary from end to end, in process: events in, weights moved, the World's answers back in.
+
+use jiff::SignedDuration;
+use tests::shop::Shop;
+use tidegate::api::Answer;
+use tidegate::machine::event::Verb;
+
+#[test]
+fn a_good_revision_is_promoted_and_users_see_no_error_of_ours() {
+    let shop = Shop::open(1);
+    let rollout = shop.begin(&shop.revision(0.0));
+    let report = shop.until_ended(&rollout, 60);
+    assert_eq!((report.phase.as_str(), report.actual_weight.as_deref()), ("Healthy", Some("100")), "{report:#?}");
+    assert_eq!(shop.user_errors(), 0, "{:?}", shop.sandbox.world().user_errors());
+    assert_eq!(report.stable.desired, Some(0), "the old tasks are gone");
+}
+
+#[test]
+fn a_bad_revision_goes_home_by_itself() {
+    for seed in 1..=5 {
+        let shop = Shop::open(seed);
+        let rollout = shop.begin(&shop.revision(0.3));
+        let report = shop.until_ended(&rollout, 60);
+        assert_eq!((report.phase.as_str(), report.actual_weight.as_deref()), ("Degraded", Some("0")), "{report:#?}");
+        assert_eq!(shop.user_errors(), 0, "{:?}", shop.sandbox.world().user_errors());
+        assert_eq!(report.canary.desired, Some(0));
+    }
+}
+
+#[test]
+fn the_roles_swap_at_promotion_and_the_next_rollout_goes_the_other_way() {
+    let shop = Shop::open(2);
+    let first = shop.begin(&shop.revision(0.0));
+    assert_eq!(shop.until_ended(&first, 60).phase, "Healthy");
+    let second = shop.begin(&shop.revision(0.0));
+    let report = shop.until_ended(&second, 60);
+    assert_eq!((report.phase.as_str(), report.stable.service.as_str()), ("Healthy", "checkout-green"));
+    assert_eq!(shop.user_errors(), 0);
+}
+
+#[test]
+fn a_second_rollout_of_the_same_service_is_refused_while_one_is_active() {
+    let shop = Shop::open(3);
+    let first = shop.begin(&shop.revision(0.0));
+    let answer = shop.start(tests::shop::SPEC, &shop.revision(0.0));
+    let Answer::Refused { refusals } = answer else { panic!("refused, got {answer:?}") };
+    assert!(!refusals.is_empty() && refusals.iter().all(|refusal| !refusal.hint.is_empty()), "{refusals:?}");
+    assert!(matches!(shop.verb(&first, Verb::Abort), Answer::Done { .. }));
+}
+
+#[test]
+fn a_person_can_abort_at_any_minute() {
+    for minute in (0..28).step_by(3) {
+        let shop = Shop::open(4);
+        let rollout = shop.begin(&shop.revision(0.0));
+        shop.sandbox.run_for(SignedDuration::from_mins(minute));
+        let answer = shop.verb(&rollout, Verb::Abort);
+        let report = shop.until_ended(&rollout, 60);
+        if report.promoted_at.is_some() {
+            assert!(matches!(answer, Answer::Refused { .. }), "minute {minute}: {answer:?}");
+        } else {
+            assert!(matches!(answer, Answer::Done { .. }), "minute {minute}: {answer:?}");
+            assert_eq!((report.phase.as_str(), report.actual_weight.as_deref()), ("Degraded", Some("0")));
+        }
+        assert_eq!(shop.user_errors(), 0, "minute {minute}: {:?}", shop.sandbox.world().user_errors());
+    }
+}
