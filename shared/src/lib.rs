@@ -6,6 +6,8 @@
 pub mod analysis;
 pub mod api;
 pub mod audit;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod driver;
 pub mod estate;
 pub mod events;
@@ -18,6 +20,7 @@ pub mod ports;
 pub mod rollout;
 pub mod spec;
 pub mod strategy;
+pub mod telemetry;
 #[cfg(test)]
 mod test_support;
 pub mod weight;
