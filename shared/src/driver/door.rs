@@ -1,8 +1,9 @@
 //! What comes in through each function's door, and where it goes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{FutureExt, join, join_all};
 use jiff::SignedDuration;
 
 use super::operator::start;
@@ -15,9 +16,13 @@ use crate::ids::{RolloutId, ServiceArn};
 use crate::machine::effect::Effect;
 use crate::machine::event::{AlarmChange, Event};
 use crate::ports::{Queue, RolloutStore, WakeUps};
+use crate::telemetry::{self, Metric};
 
 /// Rollouts that the alarm function sends home itself; the others go through the command queue.
 const ROLLOUTS_PER_ALARM: usize = 15;
+
+/// The panic itself is in the log, where the runtime put it.
+const PANICKED: &str = "the function panicked over it";
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -53,7 +58,11 @@ pub async fn batch<P: World>(driver: &Driver<'_, P>, home: &Home, records: Vec<R
     let mut alarms: Vec<(String, AlarmChange)> = Vec::new();
     let mut starts: Vec<(String, StartRequest)> = Vec::new();
     for Record { id, body, .. } in records {
-        match events::parse(&body, home) {
+        let Ok(parsed) = catch_unwind(|| events::parse(&body, home)) else {
+            batch.fail(id, PANICKED.into());
+            continue;
+        };
+        match parsed {
             Err(error) => batch.fail(id, parse_failure(&error)),
             Ok(Arrival::Ignored(ignored)) => batch.ignored.push(ignored),
             Ok(Arrival::Rollout { rollout, event }) => mail.entry(rollout).or_default().add(id, event),
@@ -72,11 +81,11 @@ pub async fn batch<P: World>(driver: &Driver<'_, P>, home: &Home, records: Vec<R
     find_by_alarm(driver, alarms, &mut mail, &mut batch).await;
     let given = join_all(mail.into_iter().map(|(id, mail)| async move {
         let records = mail.records.clone();
-        (records, deliver(driver, &id, mail).await)
+        (records, caught(deliver(driver, &id, mail)).await)
     }));
     let started = join_all(starts.into_iter().map(|(id, request)| async move {
-        let answer = start(driver, &request).await;
-        (BTreeSet::from([id]), answer.map(|_| ()))
+        let answer = caught(async { start(driver, &request).await.map(|_| ()) });
+        (BTreeSet::from([id]), answer.await)
     }));
     let (given, started) = join(given, started).await;
     for (records, result) in given.into_iter().chain(started) {
@@ -85,6 +94,11 @@ pub async fn batch<P: World>(driver: &Driver<'_, P>, home: &Home, records: Vec<R
         }
     }
     batch
+}
+
+/// A panic is the failure of the one rollout that it happened to: its batch mates go on.
+async fn caught(work: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(Fault::transient(PANICKED)))
 }
 
 async fn deliver<P: World>(driver: &Driver<'_, P>, id: &RolloutId, mail: Mail) -> Result<(), Fault> {
@@ -172,6 +186,8 @@ pub async fn alarm<P: World>(
         | Arrival::Start(_)
         | Arrival::Measure(_) => return Err(AlarmFailure::NoAlarm),
     };
+    let now = driver.ports.now().at;
+    telemetry::record(&Metric::DecisionLag { seconds: now.duration_since(change.at).as_secs_f64() }, now);
     let rollouts = driver.ports.by_alarm(&change.alarm).await?;
     let (mine, others) = rollouts.split_at(rollouts.len().min(ROLLOUTS_PER_ALARM));
     let given = mine.iter().map(|id| driver.give(id, vec![Event::Alarm(change.clone())], None));

@@ -25,6 +25,7 @@ use crate::ports::{
     Announcer, Clock, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, WakeUps,
     Workload,
 };
+use crate::telemetry::{self, Metric};
 
 /// Eight answers are enough for any step; more means that we argue with ourselves.
 const TURNS_MAX: usize = 8;
@@ -116,9 +117,15 @@ impl<P: World> Driver<'_, P> {
             // The way home goes out with the commit, not after it.
             let (committed, home) = join(self.ports.commit(commit), self.write_home(&effects)).await;
             match committed {
-                Ok(()) => inbox = None,
+                Ok(()) => {
+                    inbox = None;
+                    for metric in telemetry::changes(Some(&stored.rollout), &step.rollout, now.at) {
+                        telemetry::record(&metric, now.at);
+                    }
+                }
                 Err(CommitRefused::Repeated) => return Ok(Given::Repeated),
                 Err(CommitRefused::Stale) => {
+                    telemetry::record(&Metric::Overtaken, now.at);
                     conflicts += 1;
                     if conflicts > CONFLICTS_MAX {
                         return Err(Fault::conflict(format!("{id}: others commit faster")));
