@@ -133,11 +133,12 @@ impl Link {
         if let Some(principal) = self.place.unsigned_principal(url) {
             return Ok(Proof::Header("authorization", format!("Sandbox {principal}")));
         }
-        if self.signer.is_none() {
-            self.signer = Some(signing::Signer::from_environment()?);
-        }
-        let signer = self.signer.as_ref().expect("it was just made");
-        Ok(Proof::Signed(signer.sign(url, body, std::time::SystemTime::now())?))
+        let now = std::time::SystemTime::now();
+        let signer = match self.signer.take().filter(|signer| signer.is_fresh(now)) {
+            Some(fresh) => fresh,
+            None => signing::Signer::from_environment()?,
+        };
+        Ok(Proof::Signed(self.signer.insert(signer).sign(url, body, now)?))
     }
 
     #[cfg(not(feature = "aws"))]

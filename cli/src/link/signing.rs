@@ -1,6 +1,6 @@
 //! Signature Version 4 for Function URLs, with whatever credentials the AWS tools on this machine use.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
@@ -12,6 +12,9 @@ use crate::failure::Failure;
 
 /// The service that Function URLs are signed for.
 const SERVICE: &str = "lambda";
+
+/// Credentials are found anew when they are valid for less than this: a wait may outlast them.
+const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
 /// Credentials, and a region for URLs that do not name theirs.
 pub struct Signer {
@@ -33,6 +36,11 @@ impl Signer {
                 provider.provide_credentials().await.map_err(|error| no_credentials(&with_causes(&error)))?;
             Ok(Self { credentials, region: config.region().map(ToString::to_string) })
         })
+    }
+
+    /// Whether the credentials are valid long enough for another request.
+    pub fn is_fresh(&self, now: SystemTime) -> bool {
+        self.credentials.expiry().is_none_or(|expiry| expiry > now + RENEW_BEFORE)
     }
 
     /// Returns the headers that prove who sends `body` to `url`.
@@ -93,8 +101,6 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// What botocore's SigV4Auth gives for the same request, credentials and time.
@@ -130,6 +136,18 @@ mod tests {
         let of = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
         assert_eq!(of("x-amz-security-token"), Some("token"));
         assert!(of("authorization").unwrap().contains("x-amz-security-token"));
+    }
+
+    #[test]
+    fn credentials_are_renewed_before_they_expire() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(10_000);
+        let valid_for = |seconds| {
+            let expiry = Some(now + Duration::from_secs(seconds));
+            Signer { credentials: Credentials::new("a", "b", None, expiry, "test"), region: None }
+        };
+        assert!(signer(None).is_fresh(now), "without an end");
+        assert!(valid_for(301).is_fresh(now));
+        assert!(!valid_for(300).is_fresh(now));
     }
 
     #[test]
