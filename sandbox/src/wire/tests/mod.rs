@@ -74,6 +74,10 @@ fn what_is_not_there_says_so_by_name() {
     let (status, xml) = query(&mut world, "Action=SetRulePriorities&Version=2015-12-01");
     assert_eq!((status, element(&xml, "Code")), (400, "InvalidAction"));
     assert_eq!(element(&xml, "Message"), "not implemented in the sandbox: elasticloadbalancing:SetRulePriorities");
+    let old_client =
+        request("cloudwatch", "DescribeAlarms", Protocol::Query, b"Action=DescribeAlarms&Version=2010-08-01");
+    let xml = String::from_utf8(answer(&old_client, &mut world).body).unwrap();
+    assert!(element(&xml, "Message").contains("CloudWatch in the query protocol"), "{xml}");
     let (reply, error) = rpc(&mut world, "PutDashboard", b"\xbf\xff");
     assert_eq!((reply.status, &error["__type"]), (404, &Value::from("UnknownOperationException")));
 }
@@ -90,4 +94,20 @@ fn what_cannot_be_read_is_refused_in_the_protocols_own_way() {
     let (reply, error) = rpc(&mut world, "DescribeAlarms", b"\xbf");
     assert_eq!((reply.status, &error["__type"]), (400, &Value::from("SerializationException")));
     assert!(reply.headers.contains(&("x-amzn-query-error", "SerializationException;Sender".to_owned())));
+}
+
+#[test]
+fn a_gzipped_request_is_unpacked() {
+    let mut world = world();
+    // `{"clusterName":"shop"}`
+    let packed = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xabVJ\xce)-.I-\xf2K\xccMU\xb2R*\xce\xc8/P\xaa\x05\x00\x9f\x22\xff\xf2\x16\x00\x00\x00";
+    let mut cluster = request("ecs", "CreateCluster", JSON, packed);
+    cluster.headers.insert("content-encoding", "gzip".parse().unwrap());
+    let reply = answer(&cluster, &mut world);
+    assert_eq!(reply.error, None);
+    assert!(String::from_utf8(reply.body).unwrap().contains("cluster/shop"));
+    cluster.body = Bytes::from_static(b"{}");
+    assert_eq!(answer(&cluster, &mut world).error.as_deref(), Some("SerializationException"));
+    cluster.headers.insert("content-encoding", "br".parse().unwrap());
+    assert_eq!(answer(&cluster, &mut world).error.as_deref(), Some("SerializationException"));
 }
