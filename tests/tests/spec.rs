@@ -42,6 +42,14 @@ fn examples_are_good_and_print_back_to_themselves() {
     }
 }
 
+#[test]
+fn the_spec_in_the_documentation_is_good() {
+    let page = include_str!("../../docs/spec.md");
+    let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let lint = spec::lint("docs/spec.md", example);
+    assert!(lint.spec.is_some() && lint.warnings.is_empty(), "{}", lint.text(example));
+}
+
 /// A plan is for a stable side of so many tasks: one task, an odd number, and enough for small shares to matter.
 const STABLE_TASKS: [u32; 3] = [1, 3, 40];
 

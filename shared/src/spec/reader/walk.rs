@@ -148,6 +148,11 @@ impl Walk {
                     return None;
                 }
                 if let Some(char) = text.chars().find(|char| is_hidden(*char) || char.is_control()) {
+                    // Unless it is written as an escape, the line's own mistake has been noted.
+                    let line = at.node.place.line;
+                    if self.errors.iter().any(|error| error.line == line && error.kind == Mistake::Syntax) {
+                        return None;
+                    }
                     let problem = format!("{} holds the character U+{:04X}", named(&at.path), u32::from(char));
                     self.note(at, wrong(Mistake::Syntax, problem, "names have only characters that can be seen"));
                     return None;
@@ -328,19 +333,16 @@ enum Shape {
 }
 
 fn shape(text: &str) -> Shape {
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    match unsigned {
-        "" | "~" | "null" | "Null" | "NULL" => Shape::Nothing,
-        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Shape::Truth,
-        ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN" => Shape::Number,
-        _ if unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.')
-            && unsigned.ends_with(|last: char| last.is_ascii_digit() || last == '.')
-            && unsigned.parse::<f64>().is_ok() =>
-        {
-            Shape::Number
-        }
-        _ => Shape::Text,
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Shape::Nothing,
+        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => return Shape::Truth,
+        _ => {}
     }
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let ends = |end: char| end.is_ascii_digit() || end == '.';
+    let endless = matches!(unsigned, ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN");
+    let decimal = unsigned.starts_with(ends) && unsigned.ends_with(ends) && unsigned.parse::<f64>().is_ok();
+    if endless || decimal { Shape::Number } else { Shape::Text }
 }
 
 /// Whether a node is the truth value `true`.
