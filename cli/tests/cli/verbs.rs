@@ -192,6 +192,21 @@ fn every_refusal_exits_3_with_its_reason_and_what_to_do() {
 }
 
 #[test]
+fn an_answer_counts_whatever_its_http_status_is() {
+    let refused = json_of(Answer::Refused { refusals: vec![Refusal::new("cannot abort `x`: it is Healthy", "go on")] });
+    let missing = json_of(Told::NotFound { what: "rollout `x`".into() });
+    for (status, body, arguments, code, says) in [
+        (409, refused, ["abort", ID], 3, "error: cannot abort `x`: it is Healthy\nhint: go on\n"),
+        (404, missing, ["get", ID], 4, "error: there is no rollout `checkout"),
+    ] {
+        let fake = Fake::serve(move |_| (status, body.to_string()));
+        let ran = fake.run(&arguments);
+        assert_eq!(ran.code, code, "{ran:?}");
+        assert!(ran.stderr.starts_with(says), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn an_order_that_is_queued_is_asked_after_until_it_is_carried_out() {
     let done = Answer::Done { rollout: id(), message: "on the way home".into() };
     let fake = Fake::in_turn(&[
