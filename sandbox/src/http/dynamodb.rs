@@ -46,7 +46,8 @@ impl Tables {
             Database::memory_with_clock(Arc::new(EngineClock(clock.clone()))).map_err(|e| refuse(engine, &e))?;
         for table in &template.tables {
             let place = format!("{} (AWS::DynamoDB::Table)", table.id);
-            let request = serde_json::from_value(table.definition.clone()).map_err(|e| refuse(&place, &e))?;
+            let request =
+                serde_json::from_value(table.definition.clone()).map_err(|e| refuse(&place, &unreadable(&e)))?;
             database.create_table(request).map_err(|e| refuse(&place, &e))?;
             if let Some(attribute) = &table.expires_by {
                 let specification = json!({ "AttributeName": attribute, "Enabled": true });
@@ -237,10 +238,26 @@ fn run<Q: DeserializeOwned, A: Serialize>(
     body: &[u8],
     perform: impl FnOnce(Q) -> Result<A, DynoxideError>,
 ) -> Result<Vec<u8>, DynoxideError> {
-    let request =
-        serde_json::from_slice(body).map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
+    let request = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     let answer = perform(request)?;
     serde_json::to_vec(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+}
+
+/// The engine's request types say by a mark in their error which of DynamoDB's
+/// two refusals it is; the mark and serde's position stay inside.
+fn unreadable(error: &serde_json::Error) -> DynoxideError {
+    let text = error.to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    let invalid = |message: &str| DynoxideError::ValidationException(message.to_owned());
+    for mark in ["VALIDATION:", "VALIDATION_REQUEST:"] {
+        if let Some(message) = text.strip_prefix(mark) {
+            return invalid(message);
+        }
+    }
+    if text.contains("missing field") || text.contains("unknown variant") {
+        return invalid(text);
+    }
+    DynoxideError::SerializationException(text.strip_prefix("SERIALIZATION:").unwrap_or(text).to_owned())
 }
 
 #[cfg(test)]
@@ -256,7 +273,7 @@ Resources:
   Table:
     Type: AWS::DynamoDB::Table
     Properties:
-      TableName: t
+      TableName: rollouts
       BillingMode: PAY_PER_REQUEST
       AttributeDefinitions: [{ AttributeName: pk, AttributeType: S }, { AttributeName: open, AttributeType: S }]
       KeySchema: [{ AttributeName: pk, KeyType: HASH }]
@@ -287,8 +304,8 @@ Resources:
     #[test]
     fn each_item_of_a_transaction_is_asked_with_its_own_key() {
         let body = json!({"TransactItems": [
-            {"Put": {"TableName": "t", "Item": {"pk": {"S": "AUDIT#1"}}}},
-            {"ConditionCheck": {"TableName": "t", "Key": {"pk": {"S": "R#1"}}, "ConditionExpression": "attribute_exists(pk)"}},
+            {"Put": {"TableName": "rollouts", "Item": {"pk": {"S": "AUDIT#1"}}}},
+            {"ConditionCheck": {"TableName": "rollouts", "Key": {"pk": {"S": "R#1"}}, "ConditionExpression": "attribute_exists(pk)"}},
         ]});
         let calls = tables().authorize(&request("TransactWriteItems", &body)).unwrap();
         let asked: Vec<_> = calls.iter().map(|c| (c.name(), c.context["dynamodb:LeadingKeys"].clone())).collect();
@@ -299,27 +316,37 @@ Resources:
                 ("dynamodb:ConditionCheckItem".to_owned(), vec!["R#1".to_owned()]),
             ]
         );
-        assert_eq!(calls[0].resources, ["arn:aws:dynamodb:eu-west-1:123456789012:table/t"]);
+        assert_eq!(calls[0].resources, ["arn:aws:dynamodb:eu-west-1:123456789012:table/rollouts"]);
     }
 
     #[test]
     fn a_query_is_asked_with_the_key_it_looks_under() {
-        let body = json!({"TableName": "t", "IndexName": "open", "KeyConditionExpression": "#o = :o AND id > :x",
+        let body = json!({"TableName": "rollouts", "IndexName": "open", "KeyConditionExpression": "#o = :o AND id > :x",
             "ExpressionAttributeNames": {"#o": "open"}, "ExpressionAttributeValues": {":o": {"S": "yes"}, ":x": {"S": "1"}}});
         let call = tables().authorize(&request("Query", &body)).unwrap().remove(0);
-        assert_eq!(call.resources, ["arn:aws:dynamodb:eu-west-1:123456789012:table/t/index/open"]);
+        assert_eq!(call.resources, ["arn:aws:dynamodb:eu-west-1:123456789012:table/rollouts/index/open"]);
         assert_eq!(call.context["dynamodb:LeadingKeys"], ["yes"]);
     }
 
     #[test]
     fn a_failed_transaction_says_which_item_failed() {
         let tables = tables();
-        let put = json!({"TransactItems": [{"Put": {"TableName": "t", "Item": {"pk": {"S": "1"}},
+        let put = json!({"TransactItems": [{"Put": {"TableName": "rollouts", "Item": {"pk": {"S": "1"}},
             "ConditionExpression": "attribute_not_exists(pk)"}}]});
         assert_eq!(tables.answer(&request("TransactWriteItems", &put)).status, 200);
         let again = tables.answer(&request("TransactWriteItems", &put));
         assert_eq!(again.error.as_deref(), Some("TransactionCanceledException"));
         let body: Value = serde_json::from_slice(&again.body).unwrap();
         assert_eq!(body["CancellationReasons"][0]["Code"], "ConditionalCheckFailed");
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_read_is_refused_in_dynamodbs_words() {
+        let body = json!({"TableName": "rollouts", "Item": {"pk": {"S": "1", "N": "1"}}});
+        let reply = tables().answer(&request("PutItem", &body));
+        assert_eq!(reply.error.as_deref(), Some("ValidationException"));
+        let body: Value = serde_json::from_slice(&reply.body).unwrap();
+        let message = body["message"].as_str().unwrap();
+        assert!(message.starts_with("Supplied AttributeValue has more than one"), "{message}");
     }
 }
