@@ -262,6 +262,37 @@ fn a_hidden_character_is_a_mistake_where_it_stands() {
 }
 
 #[test]
+fn durations_are_read_in_every_usual_form() {
+    let read = |written: &str| {
+        let text = GOOD.replace("{duration: 10m}", &format!("{{duration: {written}}}"));
+        let StrategySpec::Canary(canary) = spec::read(&text).ok()?.strategy;
+        canary.steps.into_iter().find_map(|step| match step {
+            CanaryStep::Pause { duration } => duration.map(|duration| duration.as_secs()),
+            CanaryStep::SetWeight(_) | CanaryStep::SetCanaryScale(_) | CanaryStep::Analysis { .. } => None,
+        })
+    };
+    for (written, seconds) in [
+        ("30s", 30),
+        ("5m", 300),
+        ("1h30m", 5400),
+        ("1h 30m", 5400),
+        ("2 minutes", 120),
+        ("1.5h", 5400),
+        ("PT10M", 600),
+        ("10", 10),
+        ("\"10\"", 10),
+        ("10.0", 10),
+        ("1e2", 100),
+        ("720h", 2_592_000),
+    ] {
+        assert_eq!(read(written), Some(seconds), "{written}");
+    }
+    for written in ["0", "-30", "-5m", "5m ago", "1.5", "0.5s", "1e300", "721h", "1d", "soon", "''", "true", "[5m]"] {
+        assert_eq!(read(written), None, "{written}");
+    }
+}
+
+#[test]
 fn aliases_and_json_are_read() {
     let json = include_str!("../../examples/canary-5-20-50.yaml");
     let spec = spec::read(json).unwrap();

@@ -154,7 +154,7 @@ fn change(node: &mut Value, mut way: impl Iterator<Item = Index>, kind: u8, valu
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
     #[test]
     fn schema_and_reader_agree_on_changed_documents(

@@ -234,7 +234,7 @@ impl Walk {
             self.note(at, wrong(Mistake::WrongType, problem, DURATIONS));
             return None;
         };
-        let Some(duration) = parse_duration(text) else {
+        let Some(duration) = parse_duration(text, *plain) else {
             let nothing = *plain && matches!(shape(text), Shape::Nothing | Shape::Truth);
             let problem = if nothing {
                 format!("{} is {}; it must be a duration", named(&at.path), found(at.node))
@@ -314,11 +314,12 @@ impl<'n> Fields<'n> {
 
 const DURATIONS: &str = "write `30s`, `5m` or `1h30m`; a plain number is seconds";
 
-fn parse_duration(text: &str) -> Option<SignedDuration> {
-    let text = text.trim();
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().ok().map(SignedDuration::from_secs);
+fn parse_duration(text: &str, plain: bool) -> Option<SignedDuration> {
+    // Seconds: `90`, `"90"`, and as JSON may write them, `90.0`. More than 10^15 are as far out of range.
+    let digits = text.trim().strip_prefix('-').unwrap_or(text.trim());
+    if (plain && shape(text) == Shape::Number) || (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())) {
+        let seconds: f64 = text.trim().parse().ok().filter(|seconds: &f64| seconds.fract() == 0.0)?;
+        return format!("{:.0}", seconds.clamp(-1e15, 1e15)).parse().ok().map(SignedDuration::from_secs);
     }
     text.parse().ok()
 }
