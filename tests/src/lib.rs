@@ -1,6 +1,7 @@
 //! Shared pieces of the tests.
 
 pub mod corpus;
+pub mod documents;
 pub mod layers;
 pub mod recordings;
 pub mod shop;
