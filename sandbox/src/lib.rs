@@ -1,5 +1,8 @@
 //! The sandbox: one World, and the serverless platform around it, on one machine.
 
+pub mod chronicle;
+pub mod demo;
+pub mod functions;
 pub mod http;
 pub mod inprocess;
 pub mod platform;

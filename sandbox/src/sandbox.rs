@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::chronicle::Chronicle;
 use crate::http::dynamodb::Tables;
 use crate::http::{self, Door};
 use crate::platform::calibration;
@@ -18,7 +19,7 @@ use crate::platform::lambda::{ArmedKill, Strike};
 use crate::platform::template::{Account, DEFAULT_BUS, Template};
 use crate::platform::transcript::Transcript;
 use crate::platform::{LoadError, Platform, bus};
-use crate::world::{self, World};
+use crate::world::{self, Estate, EstateParts, World};
 
 /// How a sandbox is started.
 #[derive(Debug, Clone)]
@@ -39,8 +40,11 @@ pub struct Options {
     pub seed: u64,
     /// The door's port; 0 for any free one.
     pub port: u16,
-    /// Virtual time at the start.
+    /// Virtual time at the start, before the estates are made.
     pub t0: Timestamp,
+    /// Estates that stand, and have users, when the clock starts. Their making takes virtual minutes, which lie
+    /// before the start.
+    pub estates: Vec<Estate>,
     /// Actions taken away from a function's role: the function, and the action as the template writes it.
     pub without: Vec<(String, String)>,
 }
@@ -57,6 +61,7 @@ impl Options {
             seed: 1,
             port: 0,
             t0: T0,
+            estates: Vec::new(),
             without: Vec::new(),
         }
     }
@@ -76,6 +81,8 @@ pub enum StartError {
     Port { port: u16, source: std::io::Error },
     #[error("{function}: there is no binary {path}; build the functions first")]
     NoBinary { function: String, path: PathBuf },
+    #[error("the estate cannot be made: {0}")]
+    Estate(#[from] world::ApiError),
     #[error("{function} is not granted {action} by its role, so it cannot be taken away")]
     NotGranted { function: String, action: String },
 }
@@ -85,6 +92,7 @@ pub struct Sandbox {
     door: Arc<Door>,
     serving: JoinHandle<()>,
     url: String,
+    estates: Vec<EstateParts>,
 }
 
 impl Sandbox {
@@ -106,16 +114,18 @@ impl Sandbox {
         let account = world_account(&template.account);
         let config = world::Config { account: account.clone(), ..options.world };
         let rate = calibration::rate(options.rate, &config, options.t0);
-        let clock = VirtualClock::start(options.t0, rate);
-        let world = World::with_config(options.seed, options.t0, config);
+        let mut world = World::with_config(options.seed, options.t0, config);
+        let estates = options.estates.iter().map(|estate| estate.build(&mut world));
+        let estates = estates.collect::<Result<Vec<EstateParts>, _>>()?;
+        let clock = VirtualClock::start(world.now(), rate);
         let tables = Tables::create(&template, &clock)?;
         let platform = Arc::new(Platform::new(template, clock.clone(), &options.functions_dir, options.seed));
         let drive = Arc::new(Drive::new(world, clock));
         platform.spawn(drive.clone().run(platform.clone()));
-        let door = Arc::new(Door { platform, drive, tables, account });
+        let door = Arc::new(Door { platform, drive, tables, chronicle: Chronicle::default(), account });
         let serving = tokio::spawn(http::serve(listener, door.clone()));
         door.platform.start();
-        Ok(Self { door, serving, url })
+        Ok(Self { door, serving, url, estates })
     }
 
     /// The door's address, which is `AWS_ENDPOINT_URL`.
@@ -137,6 +147,16 @@ impl Sandbox {
     /// Does something to the World at this moment; what it emits reaches the bus at once.
     pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         self.door.drive.with(self.platform(), act)
+    }
+
+    /// What the estates consist of, in the order of the options.
+    pub fn estates(&self) -> &[EstateParts] {
+        &self.estates
+    }
+
+    /// What became durable, and when.
+    pub fn chronicle(&self) -> &Chronicle {
+        &self.door.chronicle
     }
 
     /// The platform: queues, buses, functions, roles, the clock.
@@ -205,6 +225,11 @@ impl Sandbox {
 
     /// Ends the sandbox and waits until its function processes are gone.
     pub async fn shutdown(self) {
+        self.end().await;
+    }
+
+    /// The same where others still look at it: nothing moves any more.
+    pub async fn end(&self) {
         self.platform().stop();
         self.platform().lambda.stop().await;
     }

@@ -39,8 +39,7 @@ pub fn run(args: &Args, context: &mut Context) -> Outcome {
         return Ok(Exit::Ok);
     }
     if console.live {
-        let _raw = RawMode::enter()?;
-        return watch_live(&mut link, console, report);
+        return watch_live(&mut link, console, report, || false);
     }
     watch_lines(&mut link, console, report)
 }
@@ -63,8 +62,9 @@ fn watch_lines(link: &mut Link, console: &mut Console, mut report: Report) -> Ou
     }
 }
 
-/// The view, redrawn in place.
-fn watch_live(link: &mut Link, console: &mut Console, mut report: Report) -> Outcome {
+/// The view, redrawn in place until the rollout ends, a person leaves it, or there is `no_use` in going on.
+pub fn watch_live(link: &mut Link, console: &mut Console, mut report: Report, no_use: impl Fn() -> bool) -> Outcome {
+    let _raw = RawMode::enter()?;
     let mut follow = Follow::new(report.rollout.clone());
     let (mut screen, mut recent, mut note) = (Screen::default(), Recent::default(), None);
     let mut read_up_to = 0;
@@ -78,7 +78,7 @@ fn watch_live(link: &mut Link, console: &mut Console, mut report: Report) -> Out
         }
         let next_look = Instant::now() + TICK;
         draw(console, &mut screen, &report, &recent, note.as_deref())?;
-        if report.ended_at.is_some() {
+        if report.ended_at.is_some() || no_use() {
             return Ok(Exit::Ok);
         }
         loop {

@@ -13,6 +13,7 @@ mod plan;
 mod promote;
 mod resume;
 mod retry;
+mod sandbox;
 mod start;
 mod status;
 mod verify;
@@ -42,6 +43,7 @@ pub enum Verb {
     History(history::Args),
     Events(events::Args),
     Verify(verify::Args),
+    Sandbox(sandbox::Args),
     Completions(completions::Args),
     Version(version::Args),
 }
@@ -83,6 +85,7 @@ pub fn run(verb: &Verb, context: &mut Context) -> Outcome {
         Verb::History(args) => history::run(args, context),
         Verb::Events(args) => events::run(args, context),
         Verb::Verify(args) => verify::run(args, context),
+        Verb::Sandbox(args) => sandbox::run(args, context),
         Verb::Completions(args) => completions::run(args, context),
         Verb::Version(args) => version::run(args, context),
     }

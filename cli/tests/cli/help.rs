@@ -2,7 +2,7 @@
 
 use crate::fake;
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "lint",
     "plan",
     "init",
@@ -18,6 +18,7 @@ const VERBS: [&str; 17] = [
     "history",
     "events",
     "verify",
+    "sandbox",
     "completions",
     "version",
 ];

@@ -12,9 +12,11 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::http::{HeaderMap, Method, Response, StatusCode, header};
+use jiff::SignedDuration;
 use tokio::net::TcpListener;
 
+use crate::chronicle::{self, Chronicle};
 use crate::platform::Platform;
 use crate::platform::drive::Drive;
 use crate::platform::iam::{Call, Decision, Policy, Principal, evaluate};
@@ -29,11 +31,16 @@ use dynamodb::Tables;
 /// The largest request that any of the services takes.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Where the sandbox tells the template's outputs, which in AWS `aws cloudformation describe-stacks` does.
+const OUTPUTS_PATH: &str = "/sandbox/outputs";
+
 /// What stands behind the door.
 pub struct Door {
     pub platform: Arc<Platform>,
     pub drive: Arc<Drive>,
     pub tables: Tables,
+    /// What became durable, and when.
+    pub chronicle: Chronicle,
     /// The account as the World knows it.
     pub account: world::Account,
 }
@@ -102,6 +109,9 @@ async fn enter(State(door): State<Arc<Door>>, request: Request) -> Response<Body
     let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large");
     };
+    if parts.method == Method::GET && parts.uri.path() == OUTPUTS_PATH {
+        return outputs(&door.platform);
+    }
     let authorization = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let scope = Scope::of(authorization);
     if parts.uri.path().starts_with(url::PREFIX) {
@@ -188,11 +198,30 @@ impl Door {
 
     async fn answer(&self, request: &AwsRequest, identity: &Identity<'_>) -> AwsReply {
         match request.service.as_str() {
-            "dynamodb" => self.tables.answer(request),
+            "dynamodb" => self.store(request),
             "sqs" => sqs::answer(&self.platform, request, &identity.arn(&self.platform)).await,
             "events" => events::answer(&self.platform, request),
             _ => self.drive.with(&self.platform, |world| wire::answer(request, world)),
         }
+    }
+
+    /// Lets the table answer, and tells of the rollouts that it stored. The World stands still meanwhile: whatever
+    /// happens in it happens before or after the write.
+    fn store(&self, request: &AwsRequest) -> AwsReply {
+        let rollouts = chronicle::stored_by(&request.action, &request.body);
+        if rollouts.is_empty() {
+            return self.tables.answer(request);
+        }
+        self.drive.with(&self.platform, |world| {
+            let reply = self.tables.answer(request);
+            if reply.error.is_none() {
+                let clock = &self.platform.clock;
+                let allowance = chronicle::TRANSPORT.saturating_mul(clock.rate());
+                let allowance = SignedDuration::try_from(allowance).unwrap_or(SignedDuration::MAX);
+                self.chronicle.written(&rollouts, self.platform.moment(), allowance, world);
+            }
+            reply
+        })
     }
 
     /// The keys that AWS fills for every call.
@@ -309,6 +338,12 @@ fn send(reply: AwsReply) -> Response<Body> {
         response = response.header(*name, value);
     }
     response.body(Body::from(reply.body)).unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "bad header"))
+}
+
+fn outputs(platform: &Platform) -> Response<Body> {
+    let body = serde_json::to_vec(&platform.template.outputs).unwrap_or_default();
+    let response = Response::builder().header(header::CONTENT_TYPE, "application/json");
+    response.body(Body::from(body)).unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "bad header"))
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {

@@ -17,6 +17,7 @@ use tidegate::events::sqs::Record;
 use tidegate::machine::effect::Announcement;
 use tidegate::ports::{Clock, Queue};
 
+use crate::chronicle;
 use crate::world::World;
 use store::Memory;
 
@@ -86,6 +87,13 @@ impl InProcess {
     /// If another thread panicked with it.
     pub fn take_heard(&self) -> Vec<Announcement> {
         std::mem::take(&mut *self.heard.lock().expect("one thread"))
+    }
+
+    /// Tells the World of a durable abort. No call takes time here, so none is allowed for.
+    fn made_durable(&self, rollout: &tidegate::rollout::Rollout) {
+        let mut world = self.world();
+        let now = world.now();
+        chronicle::tell(&mut world, rollout, now);
     }
 
     fn hear(&self, announcements: &[Announcement]) {

@@ -421,11 +421,15 @@ impl RolloutStore for InProcess {
     }
 
     async fn begin(&self, commit: Commit<'_>) -> Result<(), CommitRefused> {
-        self.memory().begin(&commit)
+        self.memory().begin(&commit)?;
+        self.made_durable(commit.rollout);
+        Ok(())
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<(), CommitRefused> {
-        self.memory().commit(&commit)
+        self.memory().commit(&commit)?;
+        self.made_durable(commit.rollout);
+        Ok(())
     }
 
     async fn record(&self, key: &str, answer: &Answer) -> Result<(), Fault> {

@@ -49,7 +49,7 @@ pub use ids::{Account, last_part, metric_dimension};
 pub use rng::Rng;
 pub use scenario::{Estate, EstateParts, Twin};
 pub use snapshot::{GroupFacts, RevisionFacts, ServiceFacts, Snapshot};
-pub use traffic::{TrafficShape, TrafficSource, UserErrors};
+pub use traffic::{Outcomes, TrafficShape, TrafficSource, UserErrors};
 pub use wire::{epoch, epoch_option, lenient};
 
 use time::{Due, Queue};

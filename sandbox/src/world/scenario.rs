@@ -22,6 +22,7 @@ pub struct Estate {
     shape: TrafficShape,
     deregistration_delay: u32,
     alarm_threshold: f64,
+    alarms_on_both: bool,
 }
 
 /// What an estate consists of.
@@ -42,6 +43,8 @@ pub struct EstateParts {
     pub task_definition_arn: String,
     /// 5xx of the canary's side over its requests; watches green.
     pub alarm_name: String,
+    /// The same of blue, where it was asked for.
+    pub blue_alarm_name: Option<String>,
     /// For [`World::set_traffic`].
     pub traffic: usize,
 }
@@ -63,6 +66,7 @@ impl Estate {
             shape: TrafficShape::Poisson,
             deregistration_delay: 30,
             alarm_threshold: 0.02,
+            alarms_on_both: false,
         }
     }
 
@@ -90,6 +94,12 @@ impl Estate {
     /// Share of 5xx above which the alarm goes off.
     pub fn alarm_threshold(self, alarm_threshold: f64) -> Estate {
         Estate { alarm_threshold, ..self }
+    }
+
+    /// A second alarm, [`EstateParts::blue_alarm_name`], watches blue: for who rolls out more than once, because the
+    /// twins swap their roles.
+    pub fn alarms_on_both(self) -> Estate {
+        Estate { alarms_on_both: true, ..self }
     }
 
     /// Makes everything and sends the users once blue is up, which takes some virtual minutes; the events of that
@@ -125,7 +135,15 @@ impl Estate {
         let task_definition_arn = self.register_revision(world, "1.0.0", Behaviour::default())?;
         let blue = self.twin(world, "blue", blue_group, &task_definition_arn, self.tasks)?;
         let green = self.twin(world, "green", green_group, &task_definition_arn, 0)?;
-        let alarm_name = self.alarm(world, &load_balancer_arn, &green.target_group_arn)?;
+        let usual = format!("{}-5xx-rate", self.name);
+        let alarm_name = self.alarm(world, usual, &load_balancer_arn, &green.target_group_arn)?;
+        let blue_alarm_name = match self.alarms_on_both {
+            true => {
+                let name = format!("{}-blue-5xx-rate", self.name);
+                Some(self.alarm(world, name, &load_balancer_arn, &blue.target_group_arn)?)
+            }
+            false => None,
+        };
         self.wait_until_up(world, &blue);
         let traffic = world.add_traffic(TrafficSource {
             listener_arn: listener_arn.clone(),
@@ -145,6 +163,7 @@ impl Estate {
             green,
             task_definition_arn,
             alarm_name,
+            blue_alarm_name,
             traffic,
         })
     }
@@ -215,8 +234,7 @@ impl Estate {
         Ok(Twin { service_name: service.service_name, service_arn: service.service_arn, target_group_arn })
     }
 
-    fn alarm(&self, world: &mut World, load_balancer: &str, group: &str) -> ApiResult<String> {
-        let alarm_name = format!("{}-5xx-rate", self.name);
+    fn alarm(&self, world: &mut World, alarm_name: String, load_balancer: &str, group: &str) -> ApiResult<String> {
         let query = |id: &str, metric_name: &str| MetricDataQuery {
             id: id.to_owned(),
             metric_stat: Some(MetricStat {

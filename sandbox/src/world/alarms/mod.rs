@@ -66,6 +66,12 @@ impl World {
         Ok(self.alarms.values().map(|a| &a.view).filter(asked).cloned().collect())
     }
 
+    /// Returns since when an alarm is in ALARM: for whoever watches the World, who asks no API.
+    pub fn alarm_since(&self, name: &str) -> Option<Timestamp> {
+        let view = self.alarms.get(name).map(|alarm| &alarm.view)?;
+        (view.state_value == "ALARM").then_some(view.state_transitioned_timestamp)
+    }
+
     /// Sets a state until the next evaluation finds otherwise.
     pub fn set_alarm_state(&mut self, input: SetAlarmState) -> ApiResult<()> {
         self.call(ApiFamily::CloudWatch, "SetAlarmState")?;

@@ -136,11 +136,12 @@ impl World {
     }
 
     /// The harness says that an abort of the canary behind this group became durable at `at`: once the
-    /// propagation bound has passed, each request that reaches the group is a user error.
+    /// propagation bound has passed, each request that reaches the group is a user error. Said again, it changes
+    /// nothing.
     pub fn abort_durable(&mut self, target_group_arn: &str, at: Timestamp) {
         self.flow_until(self.now);
         let from = at + self.config.propagation_cap;
-        self.traffic.barred_from.insert(target_group_arn.to_owned(), from);
+        self.traffic.barred_from.entry(target_group_arn.to_owned()).or_insert(from);
     }
 
     /// The harness says that the group may take traffic again: another rollout begins.
