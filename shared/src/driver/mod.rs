@@ -87,8 +87,14 @@ impl<P: World> Driver<'_, P> {
         let mut inputs = events;
         let mut inbox = inbox;
         let mut given = None;
-        let mut conflicts = 0;
-        for _ in 0..TURNS_MAX {
+        let mut unsent = None;
+        let (mut turns, mut conflicts) = (0, 0);
+        loop {
+            if turns == TURNS_MAX {
+                tracing::warn!(rollout.id = %id, "Turns are used up; answers go on through the queue");
+                self.hand_on_events(id, inputs).await?;
+                break;
+            }
             let now = self.ports.now();
             let step = machine::step(stored.rollout.clone(), inputs.clone(), now);
             if given.is_none() {
@@ -127,8 +133,12 @@ impl<P: World> Driver<'_, P> {
                 Err(CommitRefused::Stale) => {
                     telemetry::record(&Metric::Overtaken, now.at);
                     conflicts += 1;
-                    if conflicts > CONFLICTS_MAX {
+                    if conflicts > CONFLICTS_MAX && inbox.is_some() {
                         return Err(Fault::conflict(format!("{id}: others commit faster")));
+                    }
+                    if conflicts > CONFLICTS_MAX {
+                        self.hand_on_events(id, inputs).await?;
+                        break;
                     }
                     let Some(newer) = self.ports.load(id).await? else { return Ok(Given::Unknown) };
                     stored = newer;
@@ -140,12 +150,17 @@ impl<P: World> Driver<'_, P> {
                 Err(CommitRefused::Fault(fault)) => return Err(fault),
             }
             stored = Stored { rollout: step.rollout, version: entry.sequence, head: entry.hash() };
-            let mut answers: Vec<Event> = home.into_iter().collect();
-            answers.extend(self.perform(&stored, effects).await?);
-            if answers.is_empty() {
-                return Ok(Given::Taken(given.unwrap_or_default()));
+            let performed = self.perform(&stored, effects).await;
+            unsent = unsent.or(performed.unsent);
+            inputs = home.into_iter().chain(performed.answers).collect();
+            if inputs.is_empty() {
+                break;
             }
-            inputs = answers;
+            turns += 1;
+        }
+        // What could not be sent is made up for by redelivery, once the answers are safe.
+        if let Some(fault) = unsent {
+            return Err(fault);
         }
         if let Some(key) = inbox
             && let Some(outcome) = given.as_ref().and_then(|outcomes| outcomes.first())
@@ -175,6 +190,16 @@ impl<P: World> Driver<'_, P> {
     fn in_time(&self) -> bool {
         let now = self.ports.now();
         now.at + now.transport(LAST_CALL) < self.until
+    }
+
+    /// An answer that this invocation cannot fold any more must not be lost: a write without its answer holds the
+    /// lever until its lease ends. A look is not handed on: it would be old, and the next one is cheap.
+    async fn hand_on_events(&self, id: &RolloutId, events: Vec<Event>) -> Result<(), Fault> {
+        for event in events.into_iter().filter(|event| !matches!(event, Event::Observed(_))) {
+            let message = Message::Event { rollout: id.clone(), event };
+            self.ports.send(Queue::Commands, &message, SignedDuration::ZERO).await?;
+        }
+        Ok(())
     }
 
     async fn hand_on(&self, id: &RolloutId, effects: Vec<Effect>) -> Result<(), Fault> {

@@ -146,7 +146,9 @@ async fn begin<P: World>(driver: &Driver<'_, P>, request: &StartRequest) -> Resu
         Err(CommitRefused::Fault(fault)) => return Err(fault),
     }
     let stored = Stored { rollout, version: 1, head: String::new() };
-    driver.perform(&stored, effects).await?;
+    if let Some(fault) = driver.perform(&stored, effects).await.unsent {
+        return Err(fault);
+    }
     driver.give(&id, vec![Event::Tick], None).await?;
     Ok(Begun::Rollout(answer))
 }

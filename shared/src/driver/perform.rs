@@ -16,12 +16,20 @@ use crate::ports::{Queue, Stored};
 use crate::rollout::Rollout;
 use crate::spec::WorkloadSpec;
 
+/// What came of performing.
+pub(super) struct Performed {
+    /// The answers, to be folded.
+    pub(super) answers: Vec<Event>,
+    /// Why a message was not sent, if one was not.
+    pub(super) unsent: Option<Fault>,
+}
+
 impl<P: World> Driver<'_, P> {
-    /// Performs the effects of a committed step, but for the way home, which went out with the commit. Returns
-    /// the answers; hands on what this function may not do, and what there is no time for.
-    pub(super) async fn perform(&self, stored: &Stored, effects: Vec<Effect>) -> Result<Vec<Event>, Fault> {
+    /// Performs the effects of a committed step, but for the way home, which went out with the commit. Hands on
+    /// what this function may not do, and what there is no time for. A message that cannot be sent loses no answer.
+    pub(super) async fn perform(&self, stored: &Stored, effects: Vec<Effect>) -> Performed {
         let id = &stored.rollout.id;
-        let (mut answers, mut others, mut told) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut answers, mut others, mut told, mut sent) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for effect in effects {
             match effect {
                 Effect::Announce(announcement) => told.push(announcement),
@@ -36,27 +44,28 @@ impl<P: World> Driver<'_, P> {
                 }
                 Effect::Measure(request) => {
                     let message = Message::Measure(request);
-                    self.ports.send(Queue::Analysis, &message, SignedDuration::ZERO).await?;
+                    sent.push(self.ports.send(Queue::Analysis, &message, SignedDuration::ZERO).await);
                 }
-                Effect::WakeAt { at, generation } => self.wake_at(id, at, generation).await?,
+                Effect::WakeAt { at, generation } => sent.push(self.wake_at(id, at, generation).await),
             }
         }
         if !others.is_empty() {
-            self.hand_on(id, others).await?;
+            sent.push(self.hand_on(id, others).await);
         }
         self.announce(&told).await;
-        Ok(answers)
+        Performed { answers, unsent: sent.into_iter().find_map(Result::err) }
     }
 
     /// Performs effects that another function handed on. A newer state makes them moot; their answers say so.
     pub(super) async fn perform_handed_on(&self, id: &RolloutId, effects: Vec<Effect>) -> Result<(), Fault> {
         let Some(stored) = self.ports.load(id).await? else { return Ok(()) };
         let mut answers: Vec<Event> = self.write_home(&effects).await.into_iter().collect();
-        answers.extend(self.perform(&stored, effects).await?);
+        let performed = self.perform(&stored, effects).await;
+        answers.extend(performed.answers);
         if !answers.is_empty() {
             self.give(id, answers, None).await?;
         }
-        Ok(())
+        performed.unsent.map_or(Ok(()), Err)
     }
 
     async fn wake_at(&self, id: &RolloutId, at: jiff::Timestamp, generation: u64) -> Result<(), Fault> {
