@@ -82,13 +82,20 @@ fn whoever_is_on_call_finds_every_alarm_every_dead_letter_queue_and_every_parame
 }
 
 #[test]
-fn every_announcement_and_every_reason_to_ignore_is_explained() {
+fn every_announcement_every_metric_and_every_reason_to_ignore_is_explained() {
     let logging = document("docs/logging.md");
     let effect = std::fs::read_to_string(repository().join("shared/src/machine/effect.rs")).unwrap();
     let variants = effect.lines().skip_while(|line| !line.starts_with("pub enum Transition")).skip(1);
     let variants = variants.take_while(|line| *line != "}").filter(|line| !line.trim().starts_with("//"));
     let transitions: BTreeSet<&str> = variants.map(|line| line.trim().trim_end_matches(',')).collect();
     assert_eq!(set(first_column(&logging.text, "Announcements")), transitions);
+
+    let telemetry = std::fs::read_to_string(repository().join("shared/src/telemetry.rs")).unwrap();
+    let line = telemetry.split("fn line(").nth(1).and_then(|rest| rest.split("let dimensions").next()).unwrap();
+    let metrics: BTreeSet<&str> = line.split("(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let dimensions = ["Rollout", "Because", "Reason"];
+    let metrics = metrics.into_iter().filter(|name| !dimensions.contains(name)).collect();
+    assert_eq!(set(first_column(&logging.text, "Metrics")), metrics);
 
     let reasons = set(Reason::ALL.map(Reason::as_str));
     assert_eq!(set(first_column(&logging.text, "What is ignored")), reasons);
