@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sandbox::inprocess::InProcess;
-use sandbox::world::{Behaviour, Estate, EstateParts, World};
+use sandbox::world::{Behaviour, Estate, EstateParts, SetAlarmState, World};
 use tidegate::api::{Answer, Ask, CommandRequest, Order, Told};
 use tidegate::ids::RolloutId;
 use tidegate::machine::event::Verb;
@@ -36,6 +36,26 @@ spec:
         - setWeight: 100
         - analysis: { metrics: [http-5xx-rate] }
       bakeTimeInMinutes: 2
+      scaleDownDelaySeconds: 30
+      abortScaleDownDelaySeconds: 30
+";
+
+/// A short spec: 20 → 100 %, with nothing to wait for in between.
+pub const SHORT: &str = "
+apiVersion: tidegate.dev/v1alpha1
+kind: Rollout
+metadata: { name: checkout }
+spec:
+  workload:
+    twinServices: { cluster: production, services: [checkout-blue, checkout-green] }
+  alarms: [checkout-5xx-rate]
+  strategy:
+    canary:
+      steps:
+        - setWeight: 20
+        - pause: { duration: 90s }
+        - setWeight: 100
+      bakeTimeInMinutes: 1
       scaleDownDelaySeconds: 30
       abortScaleDownDelaySeconds: 30
 ";
@@ -100,7 +120,15 @@ impl Shop {
     /// # Panics
     /// If it is refused.
     pub fn begin(&self, revision: &str) -> RolloutId {
-        match self.start(SPEC, revision) {
+        self.begin_with(SPEC, revision)
+    }
+
+    /// Starts a rollout of another spec, which must begin.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn begin_with(&self, spec: &str, revision: &str) -> RolloutId {
+        match self.start(spec, revision) {
             Answer::Started { rollout } => rollout,
             other => panic!("the rollout begins, got {other:?}"),
         }
@@ -137,5 +165,15 @@ impl Shop {
     /// Returns the errors that users saw because of the controller.
     pub fn user_errors(&self) -> u64 {
         self.sandbox.world().user_errors().total()
+    }
+}
+
+/// Somebody sets an alarm to ALARM.
+pub fn red(alarm: &str) -> SetAlarmState {
+    SetAlarmState {
+        alarm_name: alarm.to_owned(),
+        state_value: "ALARM".to_owned(),
+        state_reason: "a test".to_owned(),
+        state_reason_data: None,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here waits: a run of an hour takes milliseconds, and the same seed gives the same run.
 
+mod life;
 mod ports;
 mod store;
 
@@ -11,7 +12,7 @@ use std::sync::{Mutex, MutexGuard};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tidegate::api::{Answer, CommandRequest, Told};
-use tidegate::driver::{self, Driver, Reach};
+use tidegate::driver::{self, Driver, Failed, Reach};
 use tidegate::events::Home;
 use tidegate::events::sqs::Record;
 use tidegate::machine::effect::Announcement;
@@ -19,12 +20,17 @@ use tidegate::ports::{Clock, Queue};
 
 use crate::chronicle;
 use crate::world::World;
+use life::Life;
 use store::Memory;
 
 /// How long a function's invocation may take.
 const INVOCATION: SignedDuration = SignedDuration::from_secs(30);
 /// From an event's emission to the queue's consumer.
 const DELIVERY: SignedDuration = SignedDuration::from_millis(300);
+/// After it died, a process's batch is delivered again.
+const VISIBILITY: SignedDuration = SignedDuration::from_secs(180);
+/// After it died, an event that went straight to a function is delivered again.
+const ASYNCHRONOUS_RETRY: SignedDuration = SignedDuration::from_secs(60);
 /// How often the sweep runs.
 const SWEEP: SignedDuration = SignedDuration::from_secs(60);
 
@@ -34,9 +40,12 @@ pub struct InProcess {
     memory: Mutex<Memory>,
     mail: Mutex<Mail>,
     heard: Mutex<Vec<Announcement>>,
+    life: Life,
     home: Home,
-    /// Whether the sweep runs; without it and without events, timers alone have to do.
+    /// Whether the sweep runs.
     pub sweeps: bool,
+    /// Whether events arrive; without them and without the sweep, timers alone have to do.
+    pub hears_events: bool,
 }
 
 /// Messages under way, by the time when they arrive and the order in which they were sent.
@@ -64,8 +73,10 @@ impl InProcess {
             memory: Mutex::default(),
             mail: Mutex::default(),
             heard: Mutex::default(),
+            life: Life::default(),
             home,
             sweeps: true,
+            hears_events: true,
         }
     }
 
@@ -79,6 +90,17 @@ impl InProcess {
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().expect("one thread")
+    }
+
+    /// Kills the controller once, right after so many more calls of the ports: the last one is carried out, and its
+    /// answer is lost. What it had not finished is delivered again.
+    pub fn kill_after(&self, calls: u32) {
+        self.life.ends_after(calls);
+    }
+
+    /// Returns how many calls the ports have had.
+    pub fn calls(&self) -> u32 {
+        self.life.calls()
     }
 
     /// Returns what was announced since the last time, oldest first.
@@ -122,7 +144,7 @@ impl InProcess {
     /// If a port fails: in process they do not, unless a test makes them.
     pub fn command(&self, request: &CommandRequest, by: &str) -> Answer {
         let driver = self.driver("command", Reach::WeightsHome);
-        at_once(driver::command(&driver, request, by)).expect("the ports answer")
+        self.life.aside(|| at_once(driver::command(&driver, request, by))).expect("the ports answer")
     }
 
     /// Answers a question, as the query function does.
@@ -130,7 +152,7 @@ impl InProcess {
     /// # Panics
     /// If a port fails.
     pub fn ask(&self, ask: &tidegate::api::Ask) -> Told {
-        at_once(driver::ask(self, ask)).expect("the ports answer")
+        self.life.aside(|| at_once(driver::ask(self, ask))).expect("the ports answer")
     }
 
     /// Lets time pass: events, messages, sweeps, each in its turn.
@@ -169,7 +191,7 @@ impl InProcess {
     /// Every event goes to the controller's queue; an alarm's goes straight to the alarm function, too.
     fn collect_events(&self) {
         let events = self.world().take_events();
-        for event in events {
+        for event in events.into_iter().filter(|_| self.hears_events) {
             let body = event.json.to_string();
             if event.json["detail-type"] == "CloudWatch Alarm State Change" {
                 self.post(Destination::Alarm, body.clone(), DELIVERY);
@@ -199,18 +221,34 @@ impl InProcess {
         }
         if !controller.is_empty() {
             let driver = self.driver("controller", Reach::Everything);
-            let batch = at_once(driver::batch(&driver, &self.home, controller));
-            assert!(batch.failed.is_empty(), "the controller failed: {:?}", batch.failed);
+            let batch = at_once(driver::batch(&driver, &self.home, controller.clone()));
+            self.again(Destination::Controller, &controller, &batch.failed);
         }
         if !analysis.is_empty() {
-            let batch = at_once(driver::measure(self, &self.home, analysis));
-            assert!(batch.failed.is_empty(), "the analysis failed: {:?}", batch.failed);
+            let batch = at_once(driver::measure(self, &self.home, analysis.clone()));
+            self.again(Destination::Analysis, &analysis, &batch.failed);
+        }
+    }
+
+    /// What failed because the process died is delivered again: one process after another, none dies twice.
+    fn again(&self, destination: Destination, records: &[Record], failed: &[Failed]) {
+        let died = self.life.is_over();
+        assert!(failed.is_empty() || died, "nothing died, and yet these failed: {failed:?}");
+        self.life.begins_anew();
+        // A process that dies answers nothing: its whole batch comes again.
+        for record in records.iter().filter(|_| died) {
+            self.post(destination, record.body.clone(), VISIBILITY);
         }
     }
 
     fn ring(&self, body: &str) {
         let driver = self.driver("alarm", Reach::WeightsHome);
-        at_once(driver::alarm(&driver, &self.home, body)).expect("the ports answer");
+        let rung = at_once(driver::alarm(&driver, &self.home, body));
+        assert!(rung.is_ok() || self.life.is_over(), "nothing died, and yet the alarm failed: {rung:?}");
+        if self.life.is_over() {
+            self.life.begins_anew();
+            self.post(Destination::Alarm, body.to_owned(), ASYNCHRONOUS_RETRY);
+        }
     }
 
     fn sweep(&self, now: Timestamp) {
@@ -222,7 +260,9 @@ impl InProcess {
             mail.next_sweep = Some(now + SWEEP);
         }
         if self.sweeps {
-            at_once(driver::sweep(self)).expect("the ports answer");
+            let swept = at_once(driver::sweep(self));
+            assert!(swept.is_ok() || self.life.is_over(), "nothing died, and yet the sweep failed: {swept:?}");
+            self.life.begins_anew();
         }
     }
 

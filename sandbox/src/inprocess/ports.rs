@@ -27,7 +27,7 @@ use crate::world;
 impl Workload for InProcess {
     async fn services(&self, cluster: &str, names: &[&str]) -> Result<Vec<Option<ServiceSeen>>, Fault> {
         let asked: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let found = self.world().describe_services(Some(cluster), &asked).map_err(|error| fault(&error))?;
+        let found = self.call(|world| world.describe_services(Some(cluster), &asked))?;
         let seen = |name: &&str| found.services.iter().find(|service| service.service_name == **name).map(service_seen);
         Ok(names.iter().map(seen).collect())
     }
@@ -37,7 +37,7 @@ impl Workload for InProcess {
     }
 
     async fn revision(&self, name: &str) -> Result<Option<RevisionSeen>, Fault> {
-        match self.world().describe_task_definition(name) {
+        match self.life.call(|| self.world().describe_task_definition(name))? {
             Ok(found) => Ok(Some(RevisionSeen {
                 arn: TaskDefinitionArn::new(found.task_definition_arn),
                 active: found.status == "ACTIVE",
@@ -53,7 +53,7 @@ impl Workload for InProcess {
             resource_ids: services.iter().map(|arn| resource(arn)).collect(),
             ..world::DescribeScalableTargets::default()
         };
-        let found = self.world().describe_scalable_targets(&asked).map_err(|error| fault(&error))?;
+        let found = self.call(|world| world.describe_scalable_targets(&asked))?;
         let scaling = |arn: &&&ServiceArn| {
             let target = found.iter().find(|target| target.resource_id == resource(arn))?;
             let state = &target.suspended_state;
@@ -78,8 +78,27 @@ impl Workload for InProcess {
 }
 
 impl InProcess {
+    /// Reads the World.
+    fn call<T>(&self, read: impl FnOnce(&mut world::World) -> world::ApiResult<T>) -> Result<T, Fault> {
+        self.life.call(|| read(&mut self.world()))?.map_err(|error| fault(&error))
+    }
+
+    /// Writes to the World: without an answer, it is unknown whether it was applied.
+    fn change(&self, write: impl FnOnce(&mut world::World) -> world::ApiResult<()>) -> Outcome {
+        match self.life.call(|| write(&mut self.world())) {
+            Ok(Ok(())) => Outcome::Applied,
+            Ok(Err(error)) => Outcome::NotApplied { fault: fault(&error) },
+            Err(dead) => Outcome::Unknown { why: dead.to_string() },
+        }
+    }
+
+    /// Reads or writes the memory.
+    fn remember<T>(&self, act: impl FnOnce(&mut super::store::Memory) -> T) -> Result<T, Fault> {
+        self.life.call(|| act(&mut self.memory()))
+    }
+
     fn update(&self, update: world::UpdateService) -> Outcome {
-        outcome(self.world().update_service(update))
+        self.change(|world| world.update_service(update).map(|_| ()))
     }
 }
 
@@ -121,13 +140,12 @@ impl TrafficRouter for InProcess {
         let mut seen = BTreeMap::new();
         for arn in groups {
             let health = self.health(arn).await?;
-            let mut world = self.world();
             let asked = world::DescribeTargetGroups {
                 target_group_arns: vec![arn.as_str().to_owned()],
                 ..world::DescribeTargetGroups::default()
             };
-            let found = world.describe_target_groups(&asked).map_err(|error| fault(&error))?;
-            let attributes = world.describe_target_group_attributes(arn.as_str()).map_err(|error| fault(&error))?;
+            let found = self.call(|world| world.describe_target_groups(&asked))?;
+            let attributes = self.call(|world| world.describe_target_group_attributes(arn.as_str()))?;
             let delay = attributes.iter().find(|entry| entry.key == "deregistration_delay.timeout_seconds");
             let delay = delay.and_then(|entry| entry.value.parse().ok()).unwrap_or(300);
             let load_balancer = found.first().and_then(|group| group.load_balancer_arns.first());
@@ -142,21 +160,19 @@ impl TrafficRouter for InProcess {
     }
 
     async fn rules_naming(&self, groups: &[&TargetGroupArn]) -> Result<Vec<RuleSeen>, Fault> {
-        let mut world = self.world();
-        let balancers =
-            world.describe_load_balancers(&world::DescribeLoadBalancers::default()).map_err(|error| fault(&error))?;
+        let balancers = self.call(|world| world.describe_load_balancers(&world::DescribeLoadBalancers::default()))?;
         let mut seen = Vec::new();
         for balancer in balancers {
             let asked = world::DescribeListeners {
                 load_balancer_arn: Some(balancer.load_balancer_arn),
                 ..world::DescribeListeners::default()
             };
-            for listener in world.describe_listeners(&asked).map_err(|error| fault(&error))? {
+            for listener in self.call(|world| world.describe_listeners(&asked))? {
                 let asked = world::DescribeRules {
                     listener_arn: Some(listener.listener_arn.clone()),
                     ..world::DescribeRules::default()
                 };
-                let rules = world.describe_rules(&asked).map_err(|error| fault(&error))?;
+                let rules = self.call(|world| world.describe_rules(&asked))?;
                 seen.push(default_seen(&listener));
                 seen.extend(rules.iter().filter(|rule| !rule.is_default).map(|rule| rule_seen(rule, &listener)));
             }
@@ -166,14 +182,13 @@ impl TrafficRouter for InProcess {
     }
 
     async fn rules(&self, rules: &[RuleRef]) -> Result<Vec<RuleSeen>, Fault> {
-        let mut world = self.world();
         let mut seen = Vec::new();
         for rule in rules {
             let arn = rule.arn.as_str().to_owned();
             seen.push(match rule.place {
                 RulePlace::Rule => {
                     let asked = world::DescribeRules { rule_arns: vec![arn], ..world::DescribeRules::default() };
-                    let found = world.describe_rules(&asked).map_err(|error| fault(&error))?;
+                    let found = self.call(|world| world.describe_rules(&asked))?;
                     let found = found.first().ok_or_else(|| gone(rule))?;
                     RuleSeen {
                         rule: rule.clone(),
@@ -184,7 +199,7 @@ impl TrafficRouter for InProcess {
                 RulePlace::DefaultAction => {
                     let asked =
                         world::DescribeListeners { listener_arns: vec![arn], ..world::DescribeListeners::default() };
-                    let found = world.describe_listeners(&asked).map_err(|error| fault(&error))?;
+                    let found = self.call(|world| world.describe_listeners(&asked))?;
                     default_seen(found.first().ok_or_else(|| gone(rule))?)
                 }
             });
@@ -193,7 +208,7 @@ impl TrafficRouter for InProcess {
     }
 
     async fn health(&self, group: &TargetGroupArn) -> Result<Health, Fault> {
-        let found = self.world().describe_target_health(group.as_str(), &[]).map_err(|error| fault(&error))?;
+        let found = self.call(|world| world.describe_target_health(group.as_str(), &[]))?;
         let mut health = Health::default();
         for target in found {
             let count = match target.target_health.state.as_str() {
@@ -215,7 +230,7 @@ impl TrafficRouter for InProcess {
         match rule.place {
             RulePlace::Rule => {
                 let write = world::ModifyRule { rule_arn: arn, actions, ..world::ModifyRule::default() };
-                outcome(self.world().modify_rule(write))
+                self.change(|world| world.modify_rule(write).map(|_| ()))
             }
             RulePlace::DefaultAction => {
                 let write = world::ModifyListener {
@@ -223,7 +238,7 @@ impl TrafficRouter for InProcess {
                     default_actions: actions,
                     ..world::ModifyListener::default()
                 };
-                outcome(self.world().modify_listener(write))
+                self.change(|world| world.modify_listener(write).map(|_| ()))
             }
         }
     }
@@ -304,7 +319,7 @@ impl MetricProvider for InProcess {
             alarm_names: names.iter().map(|name| (*name).to_owned()).collect(),
             ..world::DescribeAlarms::default()
         };
-        let found = self.world().describe_alarms(&asked).map_err(|error| fault(&error))?;
+        let found = self.call(|world| world.describe_alarms(&asked))?;
         let seen = found.into_iter().map(|alarm| {
             let state = match alarm.state_value.as_str() {
                 "OK" => AlarmState::Ok,
@@ -339,7 +354,7 @@ impl InProcess {
         }
     }
 
-    fn value(&self, query: &Query) -> Result<Option<f64>, world::ApiError> {
+    fn value(&self, query: &Query) -> Result<Option<f64>, Fault> {
         match &query.source {
             // Requests without a 5xx have an error rate of 0; without requests there is none.
             MetricSource::ErrorRate => {
@@ -363,12 +378,12 @@ impl InProcess {
         }
     }
 
-    fn sum(&self, query: &Query, name: &str) -> Result<Option<f64>, world::ApiError> {
+    fn sum(&self, query: &Query, name: &str) -> Result<Option<f64>, Fault> {
         self.read(query, canary_metric(query, name), "Sum")
     }
 
     /// One value for the whole window.
-    fn read(&self, query: &Query, metric: world::Metric, stat: &str) -> Result<Option<f64>, world::ApiError> {
+    fn read(&self, query: &Query, metric: world::Metric, stat: &str) -> Result<Option<f64>, Fault> {
         let seconds = query.to.duration_since(query.from).as_secs();
         let stat = world::MetricStat {
             metric,
@@ -386,7 +401,7 @@ impl InProcess {
             end_time: query.to,
             scan_by: None,
         };
-        let answer = self.world().get_metric_data(&asked)?;
+        let answer = self.call(|world| world.get_metric_data(&asked))?;
         Ok(answer.metric_data_results.first().and_then(|result| result.values.first().copied()))
     }
 }
@@ -405,63 +420,64 @@ fn canary_metric(query: &Query, name: &str) -> world::Metric {
 
 impl RolloutStore for InProcess {
     async fn load(&self, id: &RolloutId) -> Result<Option<Stored>, Fault> {
-        Ok(self.memory().load(id))
+        self.remember(|memory| memory.load(id))
     }
 
     async fn by_services(&self, services: &[&ServiceArn]) -> Result<BTreeMap<ServiceArn, RolloutId>, Fault> {
-        Ok(self.memory().by_services(services))
+        self.remember(|memory| memory.by_services(services))
     }
 
     async fn by_alarm(&self, alarm: &AlarmArn) -> Result<Vec<RolloutId>, Fault> {
-        Ok(self.memory().by_alarm(alarm))
+        self.remember(|memory| memory.by_alarm(alarm))
     }
 
     async fn unfinished(&self) -> Result<Vec<Unfinished>, Fault> {
-        Ok(self.memory().unfinished())
+        self.remember(|memory| memory.unfinished())
     }
 
     async fn begin(&self, commit: Commit<'_>) -> Result<(), CommitRefused> {
-        self.memory().begin(&commit)?;
-        self.made_durable(commit.rollout);
-        Ok(())
+        self.life.call(|| {
+            self.memory().begin(&commit)?;
+            self.made_durable(commit.rollout);
+            Ok(())
+        })?
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<(), CommitRefused> {
-        self.memory().commit(&commit)?;
-        self.made_durable(commit.rollout);
-        Ok(())
+        self.life.call(|| {
+            self.memory().commit(&commit)?;
+            self.made_durable(commit.rollout);
+            Ok(())
+        })?
     }
 
     async fn record(&self, key: &str, answer: &Answer) -> Result<(), Fault> {
-        self.memory().record(key, answer);
-        Ok(())
+        self.remember(|memory| memory.record(key, answer))
     }
 
     async fn answer(&self, key: &str) -> Result<Option<Answer>, Fault> {
-        Ok(self.memory().answer(key))
+        self.remember(|memory| memory.answer(key))
     }
 
     async fn journal(&self, id: &RolloutId, from: u64, limit: u32) -> Result<Vec<AuditEntry>, Fault> {
-        Ok(self.memory().journal(id, from, limit))
+        self.remember(|memory| memory.journal(id, from, limit))
     }
 
     async fn list(&self, finished: bool, limit: u32) -> Result<Vec<Listed>, Fault> {
-        Ok(self.memory().list(finished, limit))
+        self.remember(|memory| memory.list(finished, limit))
     }
 }
 
 impl WakeUps for InProcess {
     async fn send(&self, queue: Queue, message: &Message, delay: SignedDuration) -> Result<(), Fault> {
         let delay = delay.max(SignedDuration::ZERO);
-        self.put(queue, message.body(), delay);
-        Ok(())
+        self.life.call(|| self.put(queue, message.body(), delay))
     }
 }
 
 impl Announcer for InProcess {
     async fn announce(&self, announcements: &[Announcement]) -> Result<(), Fault> {
-        self.hear(announcements);
-        Ok(())
+        self.life.call(|| self.hear(announcements))
     }
 }
 
@@ -479,12 +495,5 @@ fn fault(error: &world::ApiError) -> Fault {
         "AccessDeniedException" | "AccessDenied" => Fault::permanent(Obstacle::AccessDenied, why),
         code if code.contains("NotFound") => Fault::permanent(Obstacle::NotFound, why),
         _ => Fault::permanent(Obstacle::Invalid, why),
-    }
-}
-
-fn outcome<T>(answer: Result<T, world::ApiError>) -> Outcome {
-    match answer {
-        Ok(_) => Outcome::Applied,
-        Err(error) => Outcome::NotApplied { fault: fault(&error) },
     }
 }

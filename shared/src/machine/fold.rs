@@ -9,7 +9,7 @@ use crate::analysis::{self, Measured};
 use crate::fault::{self, Fault, Refusal};
 use crate::observation::{AlarmState, Observation};
 use crate::plan::Step;
-use crate::rollout::{AbortReason, PauseReason, Phase, Rollout, StepState, TaskFact, Trouble};
+use crate::rollout::{AbortReason, Homeward, PauseReason, Phase, Rollout, StepState, TaskFact, Trouble};
 
 /// Tasks of the canary that are remembered: enough for the largest service's newest, few enough for the record.
 const TASKS_MAX: usize = 32;
@@ -110,7 +110,13 @@ fn go_home(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut V
         return Outcome::NoOp("promoted: only another rollout leads back".to_owned());
     }
     match rollout.phase {
-        Phase::Aborting { .. } => Outcome::NoOp("it is on its way home".to_owned()),
+        Phase::Aborting { home: Homeward::Weights | Homeward::Held { .. }, .. } => {
+            // Whoever wrote home may be dead: told again, look at once instead of waiting for the lease. Writing
+            // home twice harms nobody.
+            advance::answered(rollout);
+            Outcome::Applied("it is on its way home: looked for at once".to_owned())
+        }
+        Phase::Aborting { home: Homeward::Draining { .. }, .. } => Outcome::NoOp("the weights are home".to_owned()),
         Phase::Progressing | Phase::Paused { .. } | Phase::Healthy | Phase::Degraded { .. } => {
             let message = format!("goes home: {reason}");
             home::turn(rollout, reason, now, effects);
