@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use tests::documents::{
     Named, blocks, dead_links, document, documents, first_column, missing_paths, of_template, unknown_names, wrong_sums,
 };
+use tests::shop::Shop;
 use tests::source::{Source, files, repository};
 use tidegate::events::Reason;
+use tidegate::ports::RolloutStore;
 use tidegate::{spec, strategy};
 
 fn template() -> String {
@@ -79,6 +81,25 @@ fn whoever_is_on_call_finds_every_alarm_every_dead_letter_queue_and_every_parame
 
     let parameters = set(first_column(&operating.text, "Install"));
     assert_eq!(parameters, of_template(&template, Named::Parameters));
+}
+
+/// The record is what a person goes home by when nothing of ours answers.
+#[test]
+fn the_manual_way_home_reads_what_the_record_has() {
+    let operating = document("docs/operating.md");
+    let asked = ["stable: .baseline.stable.group", "canary: .baseline.canary.group", ".baseline.rules[]"];
+    for asked in asked.into_iter().chain(["rule: .label", "arn: .rule.arn", "place: .rule.place"]) {
+        assert!(operating.text.contains(asked), "{asked}");
+    }
+    let shop = Shop::open(1);
+    let id = shop.begin(&shop.revision(0.0));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let stored = runtime.block_on(shop.sandbox.load(&id)).unwrap().unwrap();
+    let record = serde_json::to_value(&stored.rollout).unwrap();
+    let places = ["/baseline/stable/group", "/baseline/canary/group", "/baseline/rules/0/label"];
+    for place in places.into_iter().chain(["/baseline/rules/0/rule/arn", "/baseline/rules/0/rule/place"]) {
+        assert!(record.pointer(place).is_some_and(serde_json::Value::is_string), "{place}: {record}");
+    }
 }
 
 #[test]
