@@ -123,6 +123,12 @@ fn every_announcement_every_metric_and_every_reason_to_ignore_is_explained() {
 }
 
 #[test]
+fn every_condition_key_of_the_sandbox_is_listed() {
+    let sandbox = document("docs/sandbox.md");
+    assert_eq!(set(first_column(&sandbox.text, "What of IAM it knows")), set(sandbox::platform::iam::condition::KEYS));
+}
+
+#[test]
 fn the_arithmetic_of_the_costs_holds() {
     let (cost, template) = (document("docs/cost.md"), template());
     assert_eq!(wrong_sums(&cost.text), Vec::<String>::new());
