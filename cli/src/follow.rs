@@ -123,7 +123,7 @@ fn verdict(report: &Report, exit: Exit) -> Outcome {
     if exit == Exit::Paused {
         return Err(Failure::new(
             exit,
-            format!("`{name}` waits for a person: {waiting_on}"),
+            format!("`{name}` waits for {waiting_on}"),
             format!("`tidegate get {rollout}`, then `promote`, `resume` or `abort`"),
         ));
     }

@@ -225,6 +225,7 @@ fn our_own(parts: &EstateParts) -> Recordings {
         spec: "metadata: {name: checkout}\n".to_owned(),
         task_definition: Some("checkout:2".to_owned()),
         by: format!("arn:aws:iam::{account}:user/ana"),
+        asked_at: at,
     };
     let handed_on = Event::Alarm(AlarmChange { alarm, state: AlarmState::Alarm, at });
     let messages = [

@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 use tests::shop::Shop;
-use tidegate::api::Answer;
+use tidegate::api::{Answer, Ask, Told};
+use tidegate::events::{Message, StartRequest};
 use tidegate::machine::event::Verb;
 
 #[test]
@@ -64,4 +65,22 @@ fn a_person_can_abort_at_any_minute() {
         }
         assert_eq!(shop.user_errors(), 0, "minute {minute}: {:?}", shop.sandbox.world().user_errors());
     }
+}
+
+#[test]
+fn a_start_that_lay_in_a_dead_letter_queue_since_yesterday_is_refused() {
+    let shop = Shop::open(5);
+    let asked_at = shop.sandbox.world().now() - SignedDuration::from_hours(26);
+    let request = StartRequest {
+        key: "yesterday".to_owned(),
+        spec: tests::shop::SPEC.to_owned(),
+        task_definition: Some(shop.revision(0.0)),
+        by: "arn:me".to_owned(),
+        asked_at,
+    };
+    shop.sandbox.arrive(&Message::Start(request));
+    shop.sandbox.run_for(SignedDuration::from_secs(10));
+    let told = shop.sandbox.ask(&Ask::Answer { key: "yesterday".to_owned() });
+    let Told::Answer { answer: Some(Answer::Refused { refusals }) } = told else { panic!("refused, got {told:?}") };
+    assert!(refusals[0].why.contains("26h ago"), "{refusals:?}");
 }

@@ -13,8 +13,8 @@ use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tidegate::api::{Answer, CommandRequest, Told};
 use tidegate::driver::{self, Driver, Failed, Reach};
-use tidegate::events::Home;
 use tidegate::events::sqs::Record;
+use tidegate::events::{Home, Message};
 use tidegate::machine::effect::Announcement;
 use tidegate::ports::{Clock, Queue};
 
@@ -153,6 +153,11 @@ impl InProcess {
     /// If a port fails.
     pub fn ask(&self, ask: &tidegate::api::Ask) -> Told {
         self.life.aside(|| at_once(driver::ask(self, ask))).expect("the ports answer")
+    }
+
+    /// Puts a message into the controller's queue, as a redrive does.
+    pub fn arrive(&self, message: &Message) {
+        self.post(Destination::Controller, message.body(), DELIVERY);
     }
 
     /// Lets time pass: events, messages, sweeps, each in its turn.

@@ -19,6 +19,8 @@ use crate::rollout::{Phase, Rollout};
 use crate::spec::{self, RolloutSpec};
 use crate::{estate, strategy};
 
+/// A start that waited longer, in a dead-letter queue or behind an outage, is no longer what somebody wants.
+const START_GOOD_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// The longest answers: a history's page, and a list.
 const PAGE: u32 = 200;
 
@@ -37,6 +39,7 @@ pub async fn command<P: World>(driver: &Driver<'_, P>, request: &CommandRequest,
                 spec: spec.clone(),
                 task_definition: task_definition.clone(),
                 by: by.to_owned(),
+                asked_at: driver.ports.now().at,
             };
             ask_to_start(driver.ports, start).await
         }
@@ -69,6 +72,7 @@ async fn retry<P: World>(driver: &Driver<'_, P>, key: &str, id: &RolloutId, by: 
                 spec: spec::print(&rollout.spec),
                 task_definition: Some(rollout.baseline.revision.as_str().to_owned()),
                 by: by.to_owned(),
+                asked_at: driver.ports.now().at,
             };
             ask_to_start(driver.ports, start).await
         }
@@ -102,6 +106,12 @@ enum Begun {
 async fn begin<P: World>(driver: &Driver<'_, P>, request: &StartRequest) -> Result<Begun, Fault> {
     let ports = driver.ports;
     let refused = |refusals| Ok(Begun::Refused(Answer::Refused { refusals }));
+    let age = ports.now().at.duration_since(request.asked_at);
+    if age > START_GOOD_FOR {
+        let age = SignedDuration::from_mins(age.as_mins());
+        let why = format!("it was asked for {age:#} ago, and a start is good for {START_GOOD_FOR:#}");
+        return refused(vec![Refusal::new(why, "ask again, with a new key, if it is still wanted")]);
+    }
     let spec = match wanted(&request.spec, request.task_definition.as_deref()) {
         Ok(spec) => spec,
         Err(refusals) => return refused(refusals),

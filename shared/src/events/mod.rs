@@ -18,6 +18,7 @@ pub mod sqs;
 mod text;
 pub mod url;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::MeasureRequest;
@@ -86,6 +87,8 @@ pub struct StartRequest {
     pub task_definition: Option<String>,
     /// Who asked: a caller's ARN, or the account and source of an event.
     pub by: String,
+    /// When, in domain time: a start that lay in a dead-letter queue since yesterday is not wanted today.
+    pub asked_at: Timestamp,
 }
 
 /// What came in at the door.

@@ -55,8 +55,14 @@ pub(super) fn requested(event: &Envelope<'_>) -> Result<Arrival, ParseError> {
             "put it on the bus with PutEvents, which gives it an id",
         )
     })?;
+    let asked_at = event.time.as_deref().and_then(|time| time.parse().ok()).ok_or_else(|| {
+        ParseError::new(
+            format!("`{ROLLOUT_REQUESTED}` without a time"),
+            "put it on the bus with PutEvents, which gives it a time",
+        )
+    })?;
     let by = printable(&format!("{}/{}", event.account, event.source));
-    Ok(Arrival::Start(StartRequest { key, spec, task_definition: detail.task_definition, by }))
+    Ok(Arrival::Start(StartRequest { key, spec, task_definition: detail.task_definition, by, asked_at }))
 }
 
 /// Returns the spec's text: what a string holds, or an object as it was written, since JSON is YAML.

@@ -119,7 +119,13 @@ fn every_message_comes_back_as_it_went_out() {
     let wake_up = Message::WakeUp { rollout: rollout.clone(), generation: 12 };
     let woken = Arrival::Rollout { rollout: rollout.clone(), event: Event::WakeUp { generation: 12 } };
     assert_eq!(parse(&wake_up.body(), &home()), Ok(woken));
-    let request = StartRequest { key: "k".into(), spec: "name: a\n".into(), task_definition: None, by: "me".into() };
+    let request = StartRequest {
+        key: "k".into(),
+        spec: "name: a\n".into(),
+        task_definition: None,
+        by: "me".into(),
+        asked_at: at("2026-11-22T13:00:00Z"),
+    };
     assert_eq!(parse(&Message::Start(request.clone()).body(), &home()), Ok(Arrival::Start(request)));
     let source = MetricSource::CloudWatch {
         namespace: "Shop".into(),
@@ -172,6 +178,7 @@ fn a_rollout_is_asked_for_on_the_bus_by_whomever_the_bus_lets_in() {
             spec: "name: checkout\n".to_owned(),
             task_definition: Some("checkout:43".to_owned()),
             by: "210987654321/ci.shop".to_owned(),
+            asked_at: at("2026-11-22T13:00:00Z"),
         }
     );
     let as_object = start(json!({"spec": {"name": "checkout"}}));
