@@ -105,6 +105,10 @@ impl Failure {
         match error {
             SdkError::ConstructionFailure(_) => Self { how: How::NotSent, why: chain(error) },
             SdkError::DispatchFailure(failure) if failure.is_user() => Self { how: How::NotSent, why: chain(error) },
+            // The SDK calls a success that it cannot read an error of the service.
+            SdkError::ServiceError(answer) if answer.raw().status().is_success() => {
+                Self { how: How::NoAnswer, why: format!("an answer that cannot be read: {}", chain(error)) }
+            }
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status().as_u16();
                 let code = answer.err().code().unwrap_or("").to_owned();
@@ -149,6 +153,7 @@ impl Failure {
 }
 
 /// Turns the error of a read into a fault.
+#[allow(clippy::needless_pass_by_value)] // the shape that `map_err` takes
 pub fn fault<E>(error: SdkError<E, HttpResponse>) -> Fault
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

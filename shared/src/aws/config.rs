@@ -1,11 +1,11 @@
 //! The installation: what a function reads from its environment, once, with everything that is missing said at once.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use std::time::Duration;
 
 use crate::aws::clock::FunctionClock;
 
@@ -26,6 +26,9 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 const OPERATION: Duration = Duration::from_secs(8);
 /// Reads are repeated this often in all; what still fails then is the machine's to repeat.
 const READ_ATTEMPTS: u32 = 3;
+
+/// Somebody waits for an abort: the SDK's own first pause of up to a second is too long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The environment of this process as it was at its start. Nothing else reads it.
 #[derive(Debug, Clone, Default)]
@@ -134,11 +137,12 @@ pub async fn sdk() -> SdkConfig {
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(OPERATION)
         .build();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS))
-        .load()
-        .await
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).retry_config(again()).load().await
+}
+
+/// The retry policy of calls that change nothing, or that may be repeated.
+pub fn again() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_initial_backoff(FIRST_PAUSE)
 }
 
 /// The retry policy of calls that change something: none. The machine looks before it tries again.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
-    AssignPublicIp, Deployment, DeploymentControllerType, DeploymentStrategy, SchedulingStrategy, Service,
+    AssignPublicIp, Deployment, DeploymentController as Controller, DeploymentControllerType, DeploymentStrategy,
+    SchedulingStrategy, Service,
 };
 
 use crate::aws::autoscaling::Scalers;
@@ -151,7 +152,7 @@ fn deployment(deployment: &Deployment) -> DeploymentSeen {
 
 /// Reads who deploys the service. Absent means ECS, and ECS means rolling unless a strategy of its own is named.
 fn controller(service: &Service) -> DeploymentController {
-    match service.deployment_controller().map(|controller| controller.r#type()) {
+    match service.deployment_controller().map(Controller::r#type) {
         Some(DeploymentControllerType::CodeDeploy) => DeploymentController::CodeDeploy,
         Some(DeploymentControllerType::External) => DeploymentController::External,
         Some(DeploymentControllerType::Ecs) | None => {
@@ -219,8 +220,7 @@ fn last_part(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use aws_sdk_ecs::types::{
-        DeploymentConfiguration, DeploymentController as Controller, LoadBalancer, ServiceConnectConfiguration,
-        ServiceConnectService, ServiceRegistry,
+        DeploymentConfiguration, LoadBalancer, ServiceConnectConfiguration, ServiceConnectService, ServiceRegistry,
     };
 
     use super::*;

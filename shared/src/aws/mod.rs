@@ -15,6 +15,8 @@ pub mod elb;
 pub mod function;
 pub mod queues;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

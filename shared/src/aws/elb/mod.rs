@@ -150,7 +150,7 @@ impl TrafficRouter for LoadBalancers {
         }
         let described = self.target_groups(groups).await?;
         let mut balancers: Vec<&str> =
-            described.iter().flat_map(|group| group.load_balancer_arns()).map(String::as_str).collect();
+            described.iter().flat_map(TargetGroup::load_balancer_arns).map(String::as_str).collect();
         balancers.sort_unstable();
         balancers.dedup();
         let listeners = try_join_all(balancers.iter().map(|balancer| self.listeners_of(balancer))).await?.concat();

@@ -77,14 +77,14 @@ pub fn rollout(rollout: &Rollout, version: u64, head: &str) -> Result<Item, Faul
     let mut item = rollout_key(&rollout.id);
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     set("state", record(rollout)?);
-    set("schema", number(rollout.schema));
-    set("version", number(version));
+    set("schema", number(&rollout.schema));
+    set("version", number(&version));
     set("head", text(head));
     set("phase", text(&listed.phase));
     set("name", text(&listed.name));
     set("listed", record(&listed)?);
     set("unfinished", yes_or_no(!rollout.is_finished()));
-    set("started_at", number(rollout.started_at.as_millisecond()));
+    set("started_at", number(&rollout.started_at.as_millisecond()));
     if let Some(at) = rollout.timer.armed_until {
         set("armed_until", text(at.to_string()));
     }
@@ -114,7 +114,7 @@ pub fn service(service: &ServiceArn, active: Option<&RolloutId>, head: &str) -> 
 pub fn inbox(command: &str, answer: &Answer, wall: Timestamp) -> Result<Item, Fault> {
     let mut item = inbox_key(command);
     item.insert("answer".to_owned(), record(answer)?);
-    item.insert("expires_at".to_owned(), number(wall.as_second() + INBOX_SECONDS));
+    item.insert("expires_at".to_owned(), number(&(wall.as_second() + INBOX_SECONDS)));
     Ok(item)
 }
 
@@ -200,7 +200,7 @@ pub fn text(value: impl Into<String>) -> AttributeValue {
 }
 
 /// A number attribute.
-pub fn number(value: impl ToString) -> AttributeValue {
+pub fn number(value: &impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 

@@ -183,7 +183,7 @@ fn throttling_passes_and_a_refused_item_does_not() {
 #[test]
 fn a_record_of_another_schema_is_refused_by_name() {
     let mut stored = item::rollout(&rollout(), 3, "h").unwrap();
-    stored.insert("schema".into(), item::number(7));
+    stored.insert("schema".into(), item::number(&7));
     let refused = item::read_rollout(&stored).unwrap_err().to_string();
     assert!(refused.contains("ROLLOUT#checkout-1 has schema 7"), "{refused}");
     stored.remove("schema");

@@ -77,7 +77,7 @@ impl Transaction {
         let mut transaction = Self { items: Vec::new(), begins: false, head: entry.hash() };
         let replaced = put(table, item::rollout(rollout, entry.sequence, &transaction.head)?)
             .condition_expression("version = :version AND head = :head")
-            .expression_attribute_values(":version", item::number(entry.sequence.saturating_sub(1)))
+            .expression_attribute_values(":version", item::number(&entry.sequence.saturating_sub(1)))
             .expression_attribute_values(":head", item::text(&entry.previous));
         transaction.put(Part::Record, replaced)?;
         transaction.journal(table, entry)?;
@@ -180,7 +180,7 @@ impl Transaction {
 /// The condition under which a command's answer may be put: none is there, or it says no more than that the
 /// command is on its way, or it has expired though TTL has not come to it.
 pub fn unanswered(wall: Timestamp) -> Result<(&'static str, Item), Fault> {
-    let values = [(":accepted", item::record(&Answer::Accepted)?), (":wall", item::number(wall.as_second()))];
+    let values = [(":accepted", item::record(&Answer::Accepted)?), (":wall", item::number(&wall.as_second()))];
     let values = values.map(|(name, value): (&str, AttributeValue)| (name.to_owned(), value)).into();
     Ok(("attribute_not_exists(pk) OR answer = :accepted OR expires_at <= :wall", values))
 }
