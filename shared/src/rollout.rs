@@ -283,6 +283,8 @@ pub struct Look {
     pub generation: u64,
     /// When.
     pub asked_at: Timestamp,
+    /// When its answer is no longer waited for, and the next look may be asked for.
+    pub lost_at: Timestamp,
 }
 
 /// The one live chain of delayed messages.

@@ -1,6 +1,6 @@
 //! Asking, and what counts as knowing.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Now;
 use super::effect::Effect;
@@ -11,6 +11,9 @@ use crate::rollout::{Look, Phase, Rollout};
 pub const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(5);
 /// On the way home a look may follow the last one sooner.
 pub const LOOK_EVERY_HOMEWARD: SignedDuration = SignedDuration::from_secs(1);
+/// In transport time: how long a look takes, its commit among others' included. Asking again sooner only makes
+/// the one in the air worthless, and its commit lose a race.
+const LOOK_TAKES: SignedDuration = SignedDuration::from_secs(2);
 /// While something is awaited that sends no event, such as target health.
 pub const POLL: SignedDuration = SignedDuration::from_secs(10);
 /// While nothing is awaited: drift and alarms are looked for this often, at the next tick.
@@ -28,7 +31,8 @@ pub fn ask(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
         return;
     }
     rollout.generation += 1;
-    rollout.looking = Some(Look { generation: rollout.generation, asked_at: now.at });
+    let lost_at = now.at + every(rollout).max(now.transport(LOOK_TAKES));
+    rollout.looking = Some(Look { generation: rollout.generation, asked_at: now.at, lost_at });
     effects.push(Effect::Observe { generation: rollout.generation });
 }
 
@@ -41,13 +45,16 @@ pub fn ask_if_older(rollout: &mut Rollout, age: SignedDuration, now: Now, effect
 }
 
 /// Returns the earliest time of the next look.
-pub fn next_look(rollout: &Rollout) -> jiff::Timestamp {
-    let every = match rollout.phase {
+pub fn next_look(rollout: &Rollout) -> Timestamp {
+    // A look from before the last write was answered says nothing any more, and holds nobody up.
+    let asked = rollout.looking.as_ref().filter(|look| look.generation > rollout.answered).map(|look| look.lost_at);
+    let seen = known(rollout).map(|seen| seen.as_of + every(rollout));
+    asked.max(seen).unwrap_or(rollout.started_at)
+}
+
+fn every(rollout: &Rollout) -> SignedDuration {
+    match rollout.phase {
         Phase::Aborting { .. } => LOOK_EVERY_HOMEWARD,
         Phase::Progressing | Phase::Paused { .. } | Phase::Healthy | Phase::Degraded { .. } => LOOK_EVERY,
-    };
-    // A look from before the last write was answered says nothing any more, and holds nobody up.
-    let asked = rollout.looking.as_ref().filter(|look| look.generation > rollout.answered).map(|look| look.asked_at);
-    let seen = known(rollout).map(|seen| seen.as_of);
-    asked.max(seen).map_or(rollout.started_at, |last| last + every)
+    }
 }
