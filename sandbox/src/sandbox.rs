@@ -199,10 +199,27 @@ impl Sandbox {
     /// Has a process of the function killed when it makes this call the next
     /// time, as `elasticloadbalancing:ModifyRule`; `false` if there is no such function.
     pub fn kill_at(&self, function: &str, operation: &str, when: Strike) -> bool {
+        self.arm(function, operation, when, &[], true)
+    }
+
+    /// The same on the near side of the call, but only after other calls of the same invocation are answered: between
+    /// calls that go out together.
+    pub fn kill_once_done(&self, function: &str, operation: &str, others: &[&str]) -> bool {
+        self.arm(function, operation, Strike::Before, others, true)
+    }
+
+    /// Holds a function's next call of this kind until other calls of the same invocation are answered: whoever waits
+    /// for the held one before those is found out, because a hold gives up in the end.
+    pub fn hold_until_done(&self, function: &str, operation: &str, others: &[&str]) -> bool {
+        self.arm(function, operation, Strike::Before, others, false)
+    }
+
+    fn arm(&self, function: &str, operation: &str, when: Strike, others: &[&str], dies: bool) -> bool {
         let Some(function) = self.platform().template.function(function) else {
             return false;
         };
-        let kill = ArmedKill { function: function.id.clone(), operation: operation.to_owned(), when };
+        let once_done = others.iter().map(|call| (*call).to_owned()).collect();
+        let kill = ArmedKill { function: function.id.clone(), operation: operation.to_owned(), when, once_done, dies };
         self.platform().lambda.arm(kill);
         true
     }

@@ -6,4 +6,5 @@ pub mod layers;
 pub mod recordings;
 pub mod shop;
 pub mod source;
+pub mod stack;
 pub mod tidy;

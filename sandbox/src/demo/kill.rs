@@ -11,6 +11,9 @@ use crate::Sandbox;
 use crate::functions::PACKAGES;
 use crate::platform::transcript::{Invocation, InvocationEnd, Moment};
 
+/// The functions behind the two URLs.
+const BY_PEOPLE: [&str; 2] = ["command", "query"];
+
 /// Between two looks for an invocation under way: shorter than any.
 const GLANCE: Duration = Duration::from_millis(1);
 
@@ -19,7 +22,8 @@ const GLANCE: Duration = Duration::from_millis(1);
 pub struct Kill {
     /// The function's binary: `controller`.
     pub function: String,
-    /// The step, counted from 1 as `get` does; `None` is the first invocation that there is.
+    /// The step, counted from 1 as `get` does; `None` is the first invocation in a rollout, and for the functions
+    /// that a person calls, the first at all.
     pub step: Option<usize>,
 }
 
@@ -88,7 +92,9 @@ impl Kill {
             let reached = match (&last, self.step) {
                 (Some(last), Some(step)) => last.step + 1 >= step,
                 (None, Some(_)) => false,
-                (_, None) => true,
+                (Some(_), None) => true,
+                // What is lost before there is a rollout only the queue's own redelivery brings back, after minutes.
+                (None, None) => BY_PEOPLE.contains(&self.function.as_str()),
             };
             if reached && let Some(id) = sandbox.kill(&self.function).await {
                 let during = last.map_or_else(|| "the start".to_owned(), |last| last.what);

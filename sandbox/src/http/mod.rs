@@ -258,8 +258,12 @@ impl Door {
 
     async fn struck(&self, identity: &Identity<'_>, name: &str, when: Strike) -> bool {
         match identity {
-            Identity::Function { host, access_key, .. } => {
-                self.platform.lambda.strike(host, access_key, name, when).await
+            Identity::Function { host, access_key, invocation } => {
+                let of_invocation = |id: &String| self.platform.transcript.of_invocation(id);
+                let done = |call: &str| {
+                    invocation.as_ref().is_some_and(|id| of_invocation(id).iter().any(|entry| entry.name() == call))
+                };
+                self.platform.lambda.strike(host, access_key, name, when, done).await
             }
             Identity::Person(_) => false,
         }

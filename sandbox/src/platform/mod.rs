@@ -17,6 +17,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use clock::VirtualClock;
@@ -52,12 +53,14 @@ pub struct Platform {
     /// Who may come in from outside.
     pub people: Vec<Person>,
     dice: Mutex<fastrand::Rng>,
+    /// Where the background runs: whoever looks at the sandbox may stand on a thread of their own.
+    runtime: Handle,
     /// Everything that runs in the background; dropped with the platform.
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl Platform {
-    /// Sets the stack up; nothing moves before [`Platform::start`].
+    /// Sets the stack up on the runtime that this is called on; nothing moves before [`Platform::start`].
     pub fn new(template: Template, clock: VirtualClock, functions_dir: &Path, seed: u64) -> Self {
         Self {
             queues: Queues::new(clock.clone(), &template.queues),
@@ -65,6 +68,7 @@ impl Platform {
             people: people::of(&template),
             transcript: Transcript::default(),
             dice: Mutex::new(fastrand::Rng::with_seed(seed)),
+            runtime: Handle::current(),
             tasks: Mutex::default(),
             template,
             clock,
@@ -94,7 +98,7 @@ impl Platform {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         // Finished tasks are forgotten as new ones come.
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(task);
+        tasks.spawn_on(task, &self.runtime);
     }
 
     /// This moment on both clocks.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use tokio::sync::Semaphore;
@@ -25,6 +26,10 @@ const PROCESSES_MAX: usize = 4;
 
 /// Lines of its log that a function keeps.
 const LOG_LINES_MAX: usize = 20_000;
+
+/// Wall time that a call is held for others of its invocation, and between two looks for them.
+const HOLD_MAX: Duration = Duration::from_secs(3);
+const HOLD_GLANCE: Duration = Duration::from_millis(2);
 
 /// All functions of the stack.
 pub struct Lambda {
@@ -68,6 +73,11 @@ pub struct ArmedKill {
     /// The operation, as `elasticloadbalancing:ModifyRule`.
     pub operation: String,
     pub when: Strike,
+    /// Calls of the same invocation, as `elasticloadbalancing:ModifyRule`, that are to be answered first; the call
+    /// waits for them on its own side.
+    pub once_done: Vec<String>,
+    /// Whether the process dies then; otherwise the call was only held.
+    pub dies: bool,
 }
 
 /// On which side of the call the process dies.
@@ -131,15 +141,32 @@ impl Lambda {
         lock(&self.armed).push(kill);
     }
 
-    /// Kills the process with this access key if a kill waits for this call.
-    pub async fn strike(&self, host: &Host, access_key: &str, operation: &str, when: Strike) -> bool {
+    /// Kills the process with this access key if a kill waits for this call. `done` says whether the caller's
+    /// invocation has had an answer to a call of this name.
+    pub async fn strike(
+        &self,
+        host: &Host,
+        access_key: &str,
+        operation: &str,
+        when: Strike,
+        done: impl Fn(&str) -> bool,
+    ) -> bool {
         let waiting = {
             let mut armed = lock(&self.armed);
             let fits = |k: &ArmedKill| k.function == host.function.id && k.operation == operation && k.when == when;
             armed.iter().position(fits).map(|index| armed.remove(index))
         };
-        let switch = waiting.and_then(|_| lock(&host.working).get(access_key).map(|w| w.switch.clone()));
-        let Some(switch) = switch else {
+        let Some(kill) = waiting else {
+            return false;
+        };
+        let began = Instant::now();
+        while !kill.once_done.iter().all(|call| done(call)) && began.elapsed() < HOLD_MAX {
+            tokio::time::sleep(HOLD_GLANCE).await;
+        }
+        if !kill.dies {
+            return false;
+        }
+        let Some(switch) = lock(&host.working).get(access_key).map(|w| w.switch.clone()) else {
             return false;
         };
         host.kills.fetch_add(1, Ordering::Relaxed);
