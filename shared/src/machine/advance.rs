@@ -309,10 +309,14 @@ pub fn perform(rollout: &mut Rollout, write: Write, now: Now, effects: &mut Vec<
     effects.push(Effect::Perform { token, write });
 }
 
-/// A write whose answer did not come in time may have been applied: only a newer look counts.
+/// A write whose answer did not come in time may have been applied: only a newer look counts. That its performer
+/// died says nothing of the revision, so the progress deadline's clock starts again.
 fn give_up_the_lost_write(rollout: &mut Rollout, now: Now) {
     if rollout.in_flight.as_ref().is_some_and(|in_flight| now.at >= in_flight.expires_at) {
         answered(rollout);
+        if let StepState::Working { progress_at, .. } = &mut rollout.step {
+            *progress_at = now.at;
+        }
     }
 }
 

@@ -262,6 +262,19 @@ fn a_write_without_an_answer_is_looked_at_before_it_is_repeated() {
 }
 
 #[test]
+fn a_performer_that_dies_does_not_use_up_the_progress_deadline() {
+    let fast = |second: i64| Now { rate: 60, ..at(second) };
+    let asking = step(begin(usual()), vec![Event::Tick], fast(0)).rollout;
+    let seen = look(&asking, 0, Weight::ZERO, fast(0));
+    let writing = step(asking, vec![Event::Observed(Box::new(seen))], fast(1)).rollout;
+    let lost_at = writing.in_flight.as_ref().unwrap().expires_at;
+    assert!(lost_at > fast(1).at + writing.spec.progress_deadline, "the lease is transport time");
+    let after = step(writing, vec![Event::Tick], Now { at: lost_at, rate: 60 });
+    assert_eq!(after.rollout.phase, Phase::Progressing);
+    assert!(after.effects.iter().any(|effect| matches!(effect, Effect::Observe { .. })), "{:?}", after.effects);
+}
+
+#[test]
 fn a_look_from_before_the_last_write_does_not_count() {
     let mut rollout = begin(usual());
     rollout = step(rollout, vec![Event::Tick], at(0)).rollout;
