@@ -92,6 +92,7 @@ impl Chronicle {
                 AbortReason::Analysis { .. }
                 | AbortReason::Person { .. }
                 | AbortReason::Blocked { .. }
+                | AbortReason::Unhealthy { .. }
                 | AbortReason::ProgressDeadline { .. },
             )
             | None => None,

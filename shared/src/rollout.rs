@@ -65,6 +65,9 @@ pub struct Rollout {
     pub seen: Option<Observation>,
     /// The one live chain of delayed messages.
     pub timer: Timer,
+    /// When somebody else's hand was first seen; it is believed when a later look still shows it.
+    #[serde(default)]
+    pub doubt: Option<Timestamp>,
     /// Writes that failed since the last one that worked, and why the last did.
     pub trouble: Option<Trouble>,
     /// What is known of the canary's tasks from their own events.
@@ -126,6 +129,9 @@ pub enum Phase {
         since: Timestamp,
         /// How far.
         home: Homeward,
+        /// The write that was in the air when it turned home: its performer may not have stopped.
+        #[serde(default)]
+        overtaken: Option<InFlight>,
     },
     /// Promoted: the canary is the stable side. Final.
     Healthy,
@@ -188,6 +194,11 @@ pub enum AbortReason {
     /// A write is refused for good until a person changes something.
     Blocked {
         /// What was refused, and the service's words.
+        why: String,
+    },
+    /// The canary has users and no healthy target, or ECS gave up its deployment.
+    Unhealthy {
+        /// What was seen.
         why: String,
     },
     /// No progress for the spec's deadline.
@@ -376,6 +387,7 @@ impl std::fmt::Display for AbortReason {
             Self::Analysis { metric, why } => write!(f, "analysis of {metric} failed: {why}"),
             Self::Person { by } => write!(f, "{by} said `abort`"),
             Self::Blocked { why } => write!(f, "a write is refused: {why}"),
+            Self::Unhealthy { why } => write!(f, "the canary is not well: {why}"),
             Self::ProgressDeadline { step, waiting_on } => {
                 write!(f, "no progress within the deadline at {step}: {waiting_on}")
             }

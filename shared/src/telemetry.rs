@@ -121,6 +121,7 @@ fn because(reason: &AbortReason) -> &'static str {
         AbortReason::Analysis { .. } => "Analysis",
         AbortReason::Person { .. } => "Person",
         AbortReason::Blocked { .. } => "Blocked",
+        AbortReason::Unhealthy { .. } => "Unhealthy",
         AbortReason::ProgressDeadline { .. } => "ProgressDeadline",
     }
 }

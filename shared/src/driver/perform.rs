@@ -59,11 +59,10 @@ impl<P: World> Driver<'_, P> {
     /// Performs effects that another function handed on. A newer state makes them moot; their answers say so.
     pub(super) async fn perform_handed_on(&self, id: &RolloutId, effects: Vec<Effect>) -> Result<(), Fault> {
         let Some(stored) = self.ports.load(id).await? else { return Ok(()) };
-        let mut answers: Vec<Event> = self.write_home(&effects).await.into_iter().collect();
+        // The way home is never handed on: it goes out with its commit, so an old message cannot bring it back.
         let performed = self.perform(&stored, effects).await;
-        answers.extend(performed.answers);
-        if !answers.is_empty() {
-            self.give(id, answers, None).await?;
+        if !performed.answers.is_empty() {
+            self.give(id, performed.answers, None).await?;
         }
         performed.unsent.map_or(Ok(()), Err)
     }
@@ -191,7 +190,8 @@ impl<P: World> Driver<'_, P> {
     }
 
     async fn without_weight(&self, weighted: &Weighted) -> Result<(), Fault> {
-        let rules = self.ports.rules(&weighted.rules).await?;
+        // Not the managed rules alone: somebody may have made another one since the start.
+        let rules = self.ports.rules_naming(&[&weighted.group]).await?;
         let loaded = rules.iter().find(|rule| rule.actions.iter().any(|action| weight_of(action, &weighted.group) > 0));
         match loaded {
             Some(rule) => Err(Fault::conflict(format!("{} still has weight on {}", weighted.group.name(), rule.label))),

@@ -6,16 +6,24 @@ use super::effect::{Effect, RuleWrite, Transition, Weighted, Write};
 use super::gate::{self, Shut};
 use super::{Now, announce, drift, home, look};
 use crate::analysis::{self, CanaryDimensions, MeasureRequest, Verdict};
+use crate::fault::{Fault, Obstacle};
 use crate::ids::TargetGroupArn;
 use crate::observation::{Action, Read, RuleSeen};
 use crate::plan::Step;
-use crate::rollout::{AbortReason, CanaryAsk, InFlight, PauseReason, Phase, Rollout, StepState};
+use crate::rollout::{AbortReason, CanaryAsk, InFlight, PauseReason, Phase, Rollout, StepState, Trouble};
 use crate::weight::Weight;
 
 /// In transport time: a performer has stopped by then. Longer than the controller's own time-out of 30 s.
 const LEASE: SignedDuration = SignedDuration::from_secs(45);
 /// In transport time: a measurement that is not back by then is asked for again.
 const MEASURE_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// In transport time: a write of which nobody knows may still be applied so much later.
+pub const STRAGGLES: SignedDuration = SignedDuration::from_secs(10);
+/// After the first write that failed; doubled for each one more in a row.
+const BACKOFF_FIRST: SignedDuration = SignedDuration::from_secs(2);
+/// Never longer than this between two tries.
+const BACKOFF_LONGEST: SignedDuration = SignedDuration::from_secs(60);
 
 /// Moves on as far as the facts carry.
 pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
@@ -29,10 +37,16 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
                 rollout.phase = Phase::Progressing;
                 next_step(rollout, now, effects);
             }
-            Phase::Paused { .. } => return look::ask_if_older(rollout, look::WATCH, now, effects),
+            Phase::Paused { .. } if rollout.doubt.is_none() => {
+                return look::ask_if_older(rollout, look::WATCH, now, effects);
+            }
+            Phase::Paused { .. } => return look::ask_if_older(rollout, look::LOOK_EVERY, now, effects),
             Phase::Progressing => {
                 if rollout.in_flight.is_some() {
                     return;
+                }
+                if rollout.doubt.is_some() {
+                    return look::ask_if_older(rollout, look::LOOK_EVERY, now, effects);
                 }
                 match within_the_step(rollout, now, effects) {
                     Progress::Done => next_step(rollout, now, effects),
@@ -266,14 +280,15 @@ fn clean_up(rollout: &mut Rollout, delay: SignedDuration, now: Now, effects: &mu
     let old = rollout.baseline.stable.clone();
     let Some(seen) = look::known(rollout) else { return wait_for_a_look(rollout, now, effects) };
     match &seen.stable {
+        // Somebody removed the whole service: nothing is left to take away.
+        Read::Unknown(Fault::Permanent { reason: Obstacle::NotFound, .. }) => return Progress::Done,
         Read::Unknown(_) => return wait_for_a_look(rollout, now, effects),
         Read::Is(service) if service.desired == 0 => return Progress::Done,
         Read::Is(_) => {}
     }
     match gate::shrink(rollout, &old, Weight::FULL, delay, now) {
         Ok(_) => {
-            let rules = rollout.baseline.rules.iter().map(|rule| rule.rule.clone()).collect();
-            let unless_weighted = Some(Weighted { group: old.group, rules });
+            let unless_weighted = Some(Weighted { group: old.group });
             perform(rollout, Write::Scale { service: old.service, tasks: 0, unless_weighted }, now, effects);
         }
         Err(Shut::Unknown(_)) => look::ask(rollout, now, effects),
@@ -313,11 +328,24 @@ pub fn perform(rollout: &mut Rollout, write: Write, now: Now, effects: &mut Vec<
 /// died says nothing of the revision, so the progress deadline's clock starts again.
 fn give_up_the_lost_write(rollout: &mut Rollout, now: Now) {
     if rollout.in_flight.as_ref().is_some_and(|in_flight| now.at >= in_flight.expires_at) {
-        answered(rollout);
+        lost(rollout, now);
         if let StepState::Working { progress_at, .. } = &mut rollout.step {
             *progress_at = now.at;
         }
     }
+}
+
+/// Nobody knows what became of the write in the air.
+pub fn lost(rollout: &mut Rollout, now: Now) {
+    answered(rollout);
+    note_trouble(rollout, "no answer came".to_owned(), now);
+}
+
+/// Counts a write that is not known to have worked, and waits longer each time.
+pub fn note_trouble(rollout: &mut Rollout, why: String, now: Now) {
+    let failures = rollout.trouble.as_ref().map_or(0, |trouble| trouble.failures).saturating_add(1);
+    let doubled = BACKOFF_FIRST * 2_i32.pow(failures.min(6) - 1);
+    rollout.trouble = Some(Trouble { failures, why, retry_at: now.at + doubled.min(BACKOFF_LONGEST) });
 }
 
 /// The write in the air is answered: whatever was seen before says nothing any more.

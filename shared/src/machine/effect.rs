@@ -68,7 +68,7 @@ pub enum Write {
         service: ServiceArn,
         /// The desired count.
         tasks: u32,
-        /// Re-read just before: not while this group has weight on any of these rules.
+        /// Re-read just before: not while this group has weight on any rule.
         unless_weighted: Option<Weighted>,
     },
 }
@@ -89,10 +89,8 @@ pub struct RuleWrite {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Weighted {
-    /// The group that must carry no weight.
+    /// The group that must carry no weight, on any rule: those that were made since the start, too.
     pub group: TargetGroupArn,
-    /// On any of these.
-    pub rules: Vec<RuleRef>,
 }
 
 /// A transition, told once.

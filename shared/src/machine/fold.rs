@@ -4,19 +4,17 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, Transition};
 use super::event::{AlarmChange, Command, Event, TaskChange, Verb};
-use super::{Now, Outcome, advance, announce, drift, home, look};
+use super::{Now, Outcome, advance, announce, drift, harm, home, look};
 use crate::analysis::{self, Measured};
 use crate::fault::{self, Fault, Refusal};
 use crate::observation::{AlarmState, Observation};
 use crate::plan::Step;
-use crate::rollout::{AbortReason, Homeward, PauseReason, Phase, Rollout, StepState, TaskFact, Trouble};
+use crate::rollout::{AbortReason, Homeward, PauseReason, Phase, Rollout, StepState, TaskFact};
 
 /// Tasks of the canary that are remembered: enough for the largest service's newest, few enough for the record.
 const TASKS_MAX: usize = 32;
-/// After the first write that failed; doubled for each one more in a row.
-const BACKOFF_FIRST: SignedDuration = SignedDuration::from_secs(2);
-/// Never longer than this between two tries.
-const BACKOFF_LONGEST: SignedDuration = SignedDuration::from_secs(60);
+/// What somebody else did is believed when it is still seen so much later: a read may be this old.
+const BELIEVED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Takes one event in.
 pub fn fold(rollout: &mut Rollout, event: Event, now: Now, effects: &mut Vec<Effect>) -> Outcome {
@@ -110,11 +108,16 @@ fn go_home(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut V
         return Outcome::NoOp("promoted: only another rollout leads back".to_owned());
     }
     match rollout.phase {
-        Phase::Aborting { home: Homeward::Weights | Homeward::Held { .. }, .. } => {
+        Phase::Aborting { home: Homeward::Weights, .. } => {
             // Whoever wrote home may be dead: told again, look at once instead of waiting for the lease. Writing
             // home twice harms nobody.
-            advance::answered(rollout);
+            if rollout.in_flight.is_some() {
+                advance::lost(rollout, now);
+            }
             Outcome::Applied("it is on its way home: looked for at once".to_owned())
+        }
+        Phase::Aborting { home: Homeward::Held { ref why }, .. } => {
+            Outcome::NoOp(format!("home is held, {why}: bring its targets back, or move the weights by hand"))
         }
         Phase::Aborting { home: Homeward::Draining { .. }, .. } => Outcome::NoOp("the weights are home".to_owned()),
         Phase::Progressing | Phase::Paused { .. } | Phase::Healthy | Phase::Degraded { .. } => {
@@ -134,6 +137,8 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
     let newer = rollout.seen.as_ref().is_none_or(|before| seen.generation > before.generation);
     let counts = rollout.in_flight.is_none() && seen.generation > rollout.answered && newer;
     let drift = counts.then(|| drift::found(rollout, &seen)).flatten();
+    let harm = counts.then(|| harm::found(rollout, &seen)).flatten();
+    let as_of = seen.as_of;
     if counts {
         rollout.looking = None;
         rollout.seen = Some(seen);
@@ -147,6 +152,12 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
     if !counts {
         return Outcome::NoOp("a look from before the last write".to_owned());
     }
+    if let Some(why) = harm
+        && rollout.promoted_at.is_none()
+        && !matches!(rollout.phase, Phase::Aborting { .. })
+    {
+        return go_home(rollout, AbortReason::Unhealthy { why }, now, effects);
+    }
     let undisturbed = match &rollout.phase {
         Phase::Progressing => true,
         Phase::Paused { reason, .. } => match reason {
@@ -155,12 +166,18 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
         },
         Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => false,
     };
-    if undisturbed && let Some(what) = drift {
+    let Some(what) = drift.filter(|_| undisturbed) else {
+        rollout.doubt = None;
+        return Outcome::Applied("looked".to_owned());
+    };
+    let first = *rollout.doubt.get_or_insert(as_of);
+    if as_of >= first + BELIEVED_AFTER {
+        rollout.doubt = None;
         let message = format!("somebody else was here: {what}");
         advance::hold(rollout, PauseReason::Drift { what }, now, effects);
         return Outcome::Applied(message);
     }
-    Outcome::Applied("looked".to_owned())
+    Outcome::Applied(format!("looks again before it believes: {what}"))
 }
 
 fn performed(
@@ -171,7 +188,7 @@ fn performed(
     effects: &mut Vec<Effect>,
 ) -> Outcome {
     let Some(in_flight) = rollout.in_flight.clone().filter(|in_flight| in_flight.token == token) else {
-        return Outcome::NoOp("the answer to an older write".to_owned());
+        return overtaken(rollout, token, &outcome, now);
     };
     advance::answered(rollout);
     match outcome {
@@ -180,7 +197,7 @@ fn performed(
             Outcome::Applied(format!("done: {}", in_flight.what))
         }
         fault::Outcome::Unknown { why } => {
-            note_trouble(rollout, why.clone(), now);
+            advance::note_trouble(rollout, why.clone(), now);
             Outcome::Applied(format!("unknown whether done: {}: {why}", in_flight.what))
         }
         fault::Outcome::NotApplied { fault: Fault::Permanent { reason, why } } => {
@@ -189,15 +206,35 @@ fn performed(
             Outcome::Applied(format!("refused: {why}"))
         }
         fault::Outcome::NotApplied { fault: fault @ (Fault::Transient { .. } | Fault::Conflict { .. }) } => {
-            note_trouble(rollout, fault.to_string(), now);
+            advance::note_trouble(rollout, fault.to_string(), now);
             Outcome::Applied(format!("not done: {}: {fault}", in_flight.what))
         }
     }
 }
 
+/// The answer to a write that the way home overtook: what was seen before it says nothing.
+fn overtaken(rollout: &mut Rollout, token: u64, outcome: &fault::Outcome, now: Now) -> Outcome {
+    let Phase::Aborting { overtaken, .. } = &mut rollout.phase else {
+        return Outcome::NoOp("the answer to an older write".to_owned());
+    };
+    let Some(write) = overtaken.as_mut().filter(|write| write.token == token) else {
+        return Outcome::NoOp("the answer to an older write".to_owned());
+    };
+    match outcome {
+        fault::Outcome::Applied | fault::Outcome::NotApplied { .. } => *overtaken = None,
+        fault::Outcome::Unknown { .. } => {
+            write.expires_at = write.expires_at.min(now.at + now.transport(advance::STRAGGLES));
+        }
+    }
+    if rollout.in_flight.is_none() {
+        advance::answered(rollout);
+    }
+    Outcome::Applied("the write that the way home overtook has ended".to_owned())
+}
+
 /// A forward write that stays refused sends the rollout home. The way home itself is tried on, and a person called.
 fn blocked(rollout: &mut Rollout, why: String, now: Now, effects: &mut Vec<Effect>) {
-    note_trouble(rollout, why.clone(), now);
+    advance::note_trouble(rollout, why.clone(), now);
     match rollout.phase {
         Phase::Aborting { .. } => effects.push(announce(rollout, Transition::RollbackBlocked, why, now)),
         Phase::Progressing | Phase::Paused { .. } if rollout.promoted_at.is_none() => {
@@ -205,12 +242,6 @@ fn blocked(rollout: &mut Rollout, why: String, now: Now, effects: &mut Vec<Effec
         }
         Phase::Progressing | Phase::Paused { .. } | Phase::Healthy | Phase::Degraded { .. } => {}
     }
-}
-
-fn note_trouble(rollout: &mut Rollout, why: String, now: Now) {
-    let failures = rollout.trouble.as_ref().map_or(0, |trouble| trouble.failures).saturating_add(1);
-    let doubled = BACKOFF_FIRST * 2_i32.pow(failures.min(6) - 1);
-    rollout.trouble = Some(Trouble { failures, why, retry_at: now.at + doubled.min(BACKOFF_LONGEST) });
 }
 
 fn took_measure(rollout: &mut Rollout, measured: Measured, now: Now) -> Outcome {
@@ -228,8 +259,10 @@ fn took_measure(rollout: &mut Rollout, measured: Measured, now: Now) -> Outcome 
 }
 
 fn obey(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    // Whoever wants it home wants it home from every step.
     if let Some(expected) = command.expected_step
         && expected != rollout.cursor
+        && command.verb != Verb::Abort
     {
         // People count steps from 1.
         let (is, seen) = (rollout.cursor + 1, expected.saturating_add(1));
@@ -282,6 +315,10 @@ fn resume(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcome
             );
         }
         PauseReason::Inconclusive { .. } => advance::again(rollout, now),
+        // What was measured while somebody else had a hand on it says nothing about the plan's weight.
+        PauseReason::Drift { .. } if matches!(rollout.step, StepState::Judging { .. }) => {
+            advance::again(rollout, now);
+        }
         PauseReason::Person { .. } | PauseReason::Drift { .. } => {
             if let StepState::Working { progress_at, .. } = &mut rollout.step {
                 *progress_at = now.at;

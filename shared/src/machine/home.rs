@@ -5,8 +5,9 @@ use jiff::SignedDuration;
 use super::effect::{Effect, RuleWrite, Transition, Weighted, Write};
 use super::gate::{self, Shut};
 use super::{Now, advance, announce, drift, look};
+use crate::fault::{Fault, Obstacle};
 use crate::observation::{Health, Observation, Read};
-use crate::rollout::{AbortReason, Homeward, Phase, Rollout};
+use crate::rollout::{AbortReason, CanaryAsk, Homeward, Phase, Rollout};
 use crate::spec::StrategySpec;
 use crate::weight::Weight;
 
@@ -19,7 +20,10 @@ pub fn turn(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut 
         Some(why) if !never_had_traffic => Homeward::Held { why: why.clone() },
         Some(_) | None => Homeward::Weights,
     };
-    rollout.phase = Phase::Aborting { reason, since: now.at, home: home.clone() };
+    // Where nothing is written, what is in the air keeps the lever until it is answered.
+    let overtaken = rollout.in_flight.clone().filter(|_| home == Homeward::Weights && !never_had_traffic);
+    rollout.phase = Phase::Aborting { reason, since: now.at, home: home.clone(), overtaken };
+    rollout.doubt = None;
     rollout.trouble = None;
     effects.push(announce(rollout, Transition::RolloutAborting, message, now));
     match home {
@@ -40,30 +44,34 @@ pub fn delay(rollout: &Rollout) -> SignedDuration {
 
 /// Goes as far home as what is known carries.
 pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
-    let Phase::Aborting { reason, since, home } = rollout.phase.clone() else { return };
     if rollout.in_flight.is_some() {
         return;
     }
-    let Some(seen) = look::known(rollout).cloned() else {
-        return look::ask(rollout, now, effects);
-    };
-    let at_home = match &seen.rules {
-        Read::Unknown(_) => return look::ask(rollout, now, effects),
-        Read::Is(rules) => {
-            drift::shares(rollout, rules).is_ok_and(|all| all.iter().all(|share| *share == Weight::ZERO))
+    let Phase::Aborting { reason, since, home, overtaken } = rollout.phase.clone() else { return };
+    let Some((seen, at_home)) = known(rollout) else {
+        // No read stands in the way: a write home that is not known to have worked is repeated without one.
+        if rollout.trouble.is_some() && home == Homeward::Weights {
+            write_home(rollout, now, effects);
         }
+        return look::ask(rollout, now, effects);
     };
     let held = positively_worse(Some(&seen));
     if !at_home {
-        let next = match (held, &home) {
-            // Only what was positively seen before the first write holds it; a write that went out is finished.
+        let next = match (held, home) {
             (Some(why), Homeward::Held { .. }) => Homeward::Held { why },
-            (Some(_) | None, _) => {
+            // It was home, and somebody moved it to the side that is well.
+            (Some(why), Homeward::Draining { .. }) => {
+                effects.push(announce(rollout, Transition::RollbackBlocked, format!("home is held: {why}"), now));
+                Homeward::Held { why }
+            }
+            // Only what was positively seen before the first write holds it; a write that went out is finished.
+            (Some(_), Homeward::Weights)
+            | (None, Homeward::Weights | Homeward::Held { .. } | Homeward::Draining { .. }) => {
                 write_home(rollout, now, effects);
                 Homeward::Weights
             }
         };
-        rollout.phase = Phase::Aborting { reason, since, home: next };
+        rollout.phase = Phase::Aborting { reason, since, home: next, overtaken };
         return look::ask_if_older(rollout, look::POLL, now, effects);
     }
     let home_at = match home {
@@ -72,6 +80,7 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
             rollout.commanded = Weight::ZERO;
             rollout.verified = Weight::ZERO;
             rollout.verified_at = seen.as_of;
+            rollout.trouble = None;
             let message = format!("{}: all weights are home on every rule", rollout.spec.name);
             effects.push(announce(rollout, Transition::WeightsHome, message, now));
             if let Some(why) = held {
@@ -81,10 +90,26 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
             seen.as_of
         }
     };
-    rollout.phase = Phase::Aborting { reason: reason.clone(), since, home: Homeward::Draining { home_at } };
-    take_the_canary_away(rollout, &seen, reason, now, effects);
+    // A write that was overtaken has certainly ended when its lease has.
+    let overtaken = overtaken.filter(|write| now.at < write.expires_at);
+    let alone = overtaken.is_none();
+    rollout.phase = Phase::Aborting { reason: reason.clone(), since, home: Homeward::Draining { home_at }, overtaken };
+    if alone {
+        take_the_canary_away(rollout, &seen, reason, now, effects);
+    } else {
+        look::ask_if_older(rollout, look::POLL, now, effects);
+    }
 }
 
+/// Returns the last look that counts and shows the rules, and whether all of them are at home.
+fn known(rollout: &Rollout) -> Option<(Observation, bool)> {
+    let seen = look::known(rollout)?;
+    let rules = seen.rules.known()?;
+    let at_home = drift::shares(rollout, rules).is_ok_and(|all| all.iter().all(|share| *share == Weight::ZERO));
+    Some((seen.clone(), at_home))
+}
+
+/// The revision that went home keeps no task, whatever the service had before: it is the one that runs there.
 fn take_the_canary_away(
     rollout: &mut Rollout,
     seen: &Observation,
@@ -93,24 +118,27 @@ fn take_the_canary_away(
     effects: &mut Vec<Effect>,
 ) {
     let canary = rollout.baseline.canary.clone();
-    match &seen.canary {
-        Read::Unknown(_) => look::ask(rollout, now, effects),
-        Read::Is(service) if service.desired <= canary.tasks => {
-            let message = format!("{} is home: {reason}", rollout.spec.name);
-            rollout.phase = Phase::Degraded { reason };
-            rollout.ended_at = Some(now.at);
-            effects.push(announce(rollout, Transition::RolloutDegraded, message, now));
+    let untouched = rollout.asked_of_canary == CanaryAsk::Nothing;
+    let gone = match &seen.canary {
+        Read::Is(service) => untouched || service.desired == 0,
+        Read::Unknown(Fault::Permanent { reason: Obstacle::NotFound, .. }) => true,
+        Read::Unknown(_) => return look::ask(rollout, now, effects),
+    };
+    if gone {
+        let message = format!("{} is home: {reason}", rollout.spec.name);
+        rollout.phase = Phase::Degraded { reason };
+        rollout.ended_at = Some(now.at);
+        effects.push(announce(rollout, Transition::RolloutDegraded, message, now));
+        return;
+    }
+    match gate::shrink(rollout, &canary, Weight::ZERO, delay(rollout), now) {
+        Ok(_) => {
+            let unless_weighted = Some(Weighted { group: canary.group });
+            let write = Write::Scale { service: canary.service, tasks: 0, unless_weighted };
+            advance::perform(rollout, write, now, effects);
         }
-        Read::Is(_) => match gate::shrink(rollout, &canary, Weight::ZERO, delay(rollout), now) {
-            Ok(_) => {
-                let rules = rollout.baseline.rules.iter().map(|rule| rule.rule.clone()).collect();
-                let unless_weighted = Some(Weighted { group: canary.group, rules });
-                let write = Write::Scale { service: canary.service, tasks: canary.tasks, unless_weighted };
-                advance::perform(rollout, write, now, effects);
-            }
-            Err(Shut::Unknown(_)) => look::ask(rollout, now, effects),
-            Err(Shut::NotYet(_)) => look::ask_if_older(rollout, look::POLL, now, effects),
-        },
+        Err(Shut::Unknown(_)) => look::ask(rollout, now, effects),
+        Err(Shut::NotYet(_)) => look::ask_if_older(rollout, look::POLL, now, effects),
     }
 }
 

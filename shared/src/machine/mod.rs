@@ -10,6 +10,7 @@ pub mod effect;
 pub mod event;
 mod fold;
 mod gate;
+mod harm;
 mod home;
 mod look;
 pub mod report;
@@ -125,6 +126,7 @@ impl Rollout {
             looking: None,
             seen: None,
             timer: Timer::default(),
+            doubt: None,
             trouble: None,
             tasks: std::collections::BTreeMap::new(),
         };

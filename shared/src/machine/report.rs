@@ -205,7 +205,15 @@ fn waiting_on(rollout: &Rollout) -> String {
         .trouble
         .as_ref()
         .map(|trouble| format!(" (try {} at {}, after: {})", trouble.failures + 1, trouble.retry_at, trouble.why));
+    if let Err(broken) = rollout.assert_valid() {
+        return format!("a person: the record is broken, and nothing but the way home is written any more ({broken})");
+    }
+    let doubt = rollout.doubt.filter(|_| matches!(rollout.phase, Phase::Progressing));
     let waits = match (&rollout.in_flight, &rollout.phase) {
+        (None, Phase::Progressing) if doubt.is_some() => "a second look: somebody else may have been here".to_owned(),
+        (None, Phase::Aborting { home: Homeward::Draining { .. }, overtaken: Some(write), .. }) => {
+            format!("the end of what was under way before: {}", write.what)
+        }
         (Some(in_flight), _) => format!("the answer to: {}", in_flight.what),
         (None, Phase::Aborting { home: Homeward::Weights, .. }) => "weights to be read back at home".to_owned(),
         (None, Phase::Aborting { home: Homeward::Held { why }, .. }) => format!("a person: home is held, {why}"),
@@ -217,11 +225,25 @@ fn waiting_on(rollout: &Rollout) -> String {
     waits + &trouble.unwrap_or_default()
 }
 
+/// A write that failed so often in a row needs somebody to look at it.
+const FAILURES_ALONE: u32 = 6;
+
 /// Whether nothing more happens until a person acts.
 fn needs_person(rollout: &Rollout) -> bool {
+    // Before promotion, a forward write that fails for long goes home by itself.
+    let past_the_deadlines = rollout.promoted_at.is_some() || matches!(rollout.phase, Phase::Aborting { .. });
+    let stuck = rollout.trouble.as_ref().is_some_and(|trouble| trouble.failures >= FAILURES_ALONE);
+    if !rollout.is_finished() && ((past_the_deadlines && stuck) || rollout.assert_valid().is_err()) {
+        return true;
+    }
     match &rollout.phase {
         Phase::Paused { reason: PauseReason::Step { until }, .. } => until.is_none(),
         Phase::Paused { .. } | Phase::Aborting { home: Homeward::Held { .. }, .. } => true,
+        // Nobody takes the canary's tasks away while home has none that is well.
+        Phase::Aborting { home: Homeward::Draining { .. }, .. } => {
+            let home = rollout.seen.as_ref().and_then(|seen| seen.stable_health.known());
+            home.is_some_and(|health| health.healthy == 0)
+        }
         Phase::Progressing | Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => false,
     }
 }

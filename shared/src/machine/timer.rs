@@ -6,7 +6,7 @@ use super::effect::Effect;
 use super::{Now, gate, look};
 use crate::analysis;
 use crate::plan::Step;
-use crate::rollout::{Homeward, PauseReason, Phase, Rollout, StepState};
+use crate::rollout::{Homeward, InFlight, PauseReason, Phase, Rollout, StepState};
 
 /// A delayed message waits this long at most; longer waits are chained.
 const LONGEST_MESSAGE: SignedDuration = SignedDuration::from_secs(900);
@@ -26,22 +26,29 @@ pub fn next_wake_up(rollout: &Rollout) -> Option<Timestamp> {
     let after_trouble = |at: Timestamp| rollout.trouble.as_ref().map_or(at, |trouble| at.max(trouble.retry_at));
     match &rollout.phase {
         Phase::Healthy | Phase::Degraded { .. } => None,
-        Phase::Paused { reason: PauseReason::Step { until }, .. } => *until,
+        Phase::Paused { reason: PauseReason::Step { until }, .. } if rollout.doubt.is_none() => *until,
+        Phase::Paused { reason: PauseReason::Step { until }, .. } => {
+            let next = look::next_look(rollout);
+            Some(until.map_or(next, |until| until.min(next)))
+        }
         Phase::Paused { reason: PauseReason::Person { .. }, .. }
         | Phase::Paused { reason: PauseReason::Inconclusive { .. }, .. }
         | Phase::Paused { reason: PauseReason::Drift { .. }, .. } => None,
-        Phase::Aborting { home, .. } => Some(after_trouble(homeward(rollout, home))),
+        Phase::Aborting { home, overtaken, .. } => Some(after_trouble(homeward(rollout, home, overtaken.as_ref()))),
+        Phase::Progressing if rollout.doubt.is_some() => Some(look::next_look(rollout)),
         Phase::Progressing => Some(after_trouble(forward(rollout))),
     }
 }
 
-fn homeward(rollout: &Rollout, home: &Homeward) -> Timestamp {
+fn homeward(rollout: &Rollout, home: &Homeward, overtaken: Option<&InFlight>) -> Timestamp {
     let polled = polled(rollout);
     match home {
         Homeward::Weights | Homeward::Held { .. } => polled,
         Homeward::Draining { home_at } => {
-            let canary = &rollout.baseline.canary;
-            polled.max(*home_at + gate::drain(canary, super::home::delay(rollout)))
+            // A write that was overtaken may still come, and then it is undone at the next look.
+            let alone_at = overtaken.map_or(*home_at, |write| write.expires_at);
+            let drained_at = *home_at + gate::drain(&rollout.baseline.canary, super::home::delay(rollout));
+            if polled < alone_at.max(*home_at + gate::SETTLE) { polled } else { polled.max(drained_at) }
         }
     }
 }

@@ -86,7 +86,7 @@ fn effects(rollout: &RolloutId, measure: &MeasureRequest) -> Vec<Effect> {
     let write = |only_if| RuleWrite { rule: rule.clone(), actions: forward(1), only_if };
     let service = ServiceArn::new("arn:aws:ecs:eu-west-1:012345678901:service/shop/checkout-blue");
     let revision = TaskDefinitionArn::new("arn:aws:ecs:eu-west-1:012345678901:task-definition/checkout:2");
-    let weighted = Weighted { group: group.clone(), rules: vec![rule.clone()] };
+    let weighted = Weighted { group: group.clone() };
     let writes = [
         Write::SetWeights { canary: Weight::per_mille(125).unwrap(), rules: vec![write(Some(forward(0)))] },
         Write::GoHome { rules: vec![write(None)] },

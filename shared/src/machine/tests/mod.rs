@@ -1,5 +1,7 @@
 //! The machine against a world that does what it is told, but for what each test changes.
 
+mod adversity;
+
 use super::effect::{Effect, Transition, Write};
 use super::event::{AlarmChange, Command, Event, TaskChange, Verb};
 use super::{Now, Outcome, step};
@@ -331,7 +333,7 @@ fn verbs_that_do_not_fit_are_refused_and_change_nothing() {
     for verb in [Verb::Promote, Verb::Resume] {
         assert!(matches!(bench.command(verb), Outcome::Refused(_)), "{verb}");
     }
-    let stale = Command { verb: Verb::Abort, expected_step: Some(7), by: "arn:me".into() };
+    let stale = Command { verb: Verb::Pause, expected_step: Some(7), by: "arn:me".into() };
     assert!(matches!(bench.give(vec![Event::Command(stale)])[0], Outcome::Refused(_)));
     assert_eq!(bench.rollout.phase, before.phase);
     assert_eq!(bench.rollout.cursor, before.cursor);
@@ -426,8 +428,8 @@ fn home_is_held_only_where_it_was_positively_seen_to_be_worse() {
     assert_eq!(bench.weight, Weight::ZERO);
 }
 
-#[test]
-fn an_analysis_fails_passes_or_pauses_by_what_was_measured() {
+/// A rollout that is judged at its first weight.
+fn judged() -> Bench {
     let metric = MetricSpec {
         name: "errors".into(),
         source: MetricSource::ErrorRate,
@@ -441,11 +443,17 @@ fn an_analysis_fails_passes_or_pauses_by_what_was_measured() {
         minimum_samples: 50,
         no_data: NoDataPolicy::Inconclusive,
     };
+    let mut steps = usual();
+    steps[2] = Step::Analysis { metrics: vec!["errors".into()] };
+    let mut bench = Bench::new(steps);
+    bench.rollout.spec.metrics = vec![metric];
+    bench
+}
+
+#[test]
+fn an_analysis_fails_passes_or_pauses_by_what_was_measured() {
     let judged = |reading: Found| {
-        let mut steps = usual();
-        steps[2] = Step::Analysis { metrics: vec!["errors".into()] };
-        let mut bench = Bench::new(steps);
-        bench.rollout.spec.metrics = vec![metric.clone()];
+        let mut bench = judged();
         bench.reading = reading;
         bench.give(vec![Event::Tick]);
         bench.pass(1500);
