@@ -1,5 +1,6 @@
 //! Shared pieces of the tests.
 
+pub mod adversary;
 pub mod corpus;
 pub mod documents;
 pub mod layers;
