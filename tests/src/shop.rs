@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sandbox::inprocess::InProcess;
-use sandbox::world::{Behaviour, Estate, EstateParts, SetAlarmState, World};
+use sandbox::world::{Behaviour, Config, Estate, EstateParts, SetAlarmState, World};
 use tidegate::api::{Answer, Ask, CommandRequest, Order, Told};
 use tidegate::ids::RolloutId;
 use tidegate::machine::event::Verb;
@@ -76,9 +76,18 @@ impl Shop {
     /// # Panics
     /// If the estate cannot be made.
     pub fn open(seed: u64) -> Self {
+        Self::open_in(seed, Config::default(), 30)
+    }
+
+    /// Furnishes a World that behaves otherwise, with targets that drain for so many seconds.
+    ///
+    /// # Panics
+    /// If the estate cannot be made.
+    pub fn open_in(seed: u64, config: Config, deregistration_delay: u32) -> Self {
         let start: Timestamp = "2026-03-02T09:00:00Z".parse().expect("a time");
-        let mut world = World::new(seed, start);
-        let estate = Estate::of("checkout").tasks(4).requests_per_second(100.0).deregistration_delay(30);
+        let mut world = World::with_config(seed, start, config);
+        let estate = Estate::of("checkout").tasks(4).requests_per_second(100.0);
+        let estate = estate.deregistration_delay(deregistration_delay);
         let parts = estate.build(&mut world).expect("the estate is made");
         Self { sandbox: InProcess::new(world), parts, estate, keys: std::cell::Cell::new(0) }
     }

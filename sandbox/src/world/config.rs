@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ids::Account;
+use super::sabotage::Sabotage;
 
 /// How the World behaves; the defaults are a calm, real account.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub throttling: bool,
     /// How much traffic is drawn at once; routing changes cut a slice exactly where they happen.
     pub traffic_slice: Duration,
+    /// A mistake that the controller makes.
+    pub sabotage: Option<Sabotage>,
 }
 
 impl Default for Config {
@@ -52,6 +55,15 @@ impl Default for Config {
             custom_metric_delay: seconds(10),
             throttling: false,
             traffic_slice: seconds(1),
+            sabotage: None,
         }
+    }
+}
+
+impl Config {
+    /// The same with nodes of which most take the whole bound to follow a rule: it is to cost no user anything, and
+    /// what does not reckon with it is found out.
+    pub fn slow_nodes(self) -> Config {
+        Config { propagation_mean: self.propagation_cap * 3, ..self }
     }
 }

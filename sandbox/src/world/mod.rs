@@ -14,6 +14,7 @@ mod faults;
 mod health;
 mod ids;
 mod rng;
+mod sabotage;
 mod scenario;
 mod snapshot;
 mod tasks;
@@ -47,6 +48,7 @@ pub use events::EmittedEvent;
 pub use faults::StaleRead;
 pub use ids::{Account, last_part, metric_dimension};
 pub use rng::Rng;
+pub use sabotage::{Sabotage, UnknownSabotage};
 pub use scenario::{Estate, EstateParts, Twin};
 pub use snapshot::{GroupFacts, RevisionFacts, ServiceFacts, Snapshot};
 pub use traffic::{Outcomes, TrafficShape, TrafficSource, UserErrors};
@@ -75,6 +77,8 @@ pub struct World {
     alarms: BTreeMap<String, alarms::AlarmState>,
     scalable_targets: BTreeMap<String, ScalableTarget>,
     faults: faults::Faults,
+    /// For [`Sabotage::NoSettling`]: groups that lost their last weight, while nobody has read that yet.
+    left_unread: Vec<String>,
     addresses_given: u32,
 }
 
@@ -121,6 +125,7 @@ impl World {
             alarms: BTreeMap::new(),
             scalable_targets: BTreeMap::new(),
             faults: faults::Faults::default(),
+            left_unread: Vec::new(),
             addresses_given: 0,
         };
         world.plan_minute_end();

@@ -149,7 +149,7 @@ impl World {
                 None => self.service_view(&arn),
             };
             match view {
-                Some(view) => answer.services.push(view),
+                Some(view) => answer.services.push(self.service_as_taken(view)),
                 None => answer.failures.push(Failure { arn, reason: "MISSING".to_owned() }),
             }
         }

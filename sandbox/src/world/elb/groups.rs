@@ -11,7 +11,7 @@ use crate::world::World;
 use crate::world::errors::{ApiError, ApiFamily, ApiResult};
 use crate::world::ids;
 
-const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
+pub(in crate::world) const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
 
 impl World {
     pub fn create_target_group(&mut self, input: CreateTargetGroup) -> ApiResult<TargetGroup> {
@@ -139,7 +139,7 @@ impl World {
             return Err(ApiError::target_group_not_found());
         }
         let stale = self.faults.stale_health.use_up().and_then(|picture| picture.get(group).cloned());
-        let all = stale.unwrap_or_else(|| self.target_health_view(group));
+        let all = self.health_as_taken(group, stale.unwrap_or_else(|| self.target_health_view(group)));
         if targets.is_empty() {
             return Ok(all);
         }

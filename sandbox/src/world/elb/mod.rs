@@ -8,6 +8,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub(super) use groups::DEREGISTRATION_DELAY;
 use jiff::Timestamp;
 pub use shapes::{
     Action, Attribute, AvailabilityZone, ConditionValues, CreateListener, CreateRule, CreateTargetGroup,

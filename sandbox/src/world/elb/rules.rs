@@ -94,6 +94,7 @@ impl World {
 
     pub fn describe_listeners(&mut self, input: &DescribeListeners) -> ApiResult<Vec<Listener>> {
         self.call(ApiFamily::Elb, "DescribeListeners")?;
+        self.rules_read()?;
         if let Some(arn) = &input.load_balancer_arn
             && !self.load_balancers.contains_key(arn)
         {
@@ -161,6 +162,7 @@ impl World {
     /// Describes rules by ARN or by listener, by priority, the default last.
     pub fn describe_rules(&mut self, input: &DescribeRules) -> ApiResult<Vec<Rule>> {
         self.call(ApiFamily::Elb, "DescribeRules")?;
+        self.rules_read()?;
         if let Some(arn) = &input.listener_arn
             && !self.listeners.contains_key(arn)
         {
@@ -238,7 +240,7 @@ impl World {
         if !conditions.is_empty() {
             state.view.conditions = conditions;
         }
-        state.view.actions = actions;
+        let before = std::mem::replace(&mut state.view.actions, actions);
         let generation = state.generation;
         let routing =
             Routing { generation, conditions: state.view.conditions.clone(), actions: state.view.actions.clone() };
@@ -249,6 +251,7 @@ impl World {
             self.queue.plan(at, Due::RuleReaches { rule: arn.to_owned(), node, generation });
         }
         self.group_use_changed();
+        self.rule_written(&before)?;
         Ok(view)
     }
 
