@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sandbox::Sandbox;
 use sandbox::chronicle::Transition;
 use sandbox::demo::{self, Kill, KillCost, Summary, Wanted};
+use sandbox::world::{Config, Sabotage};
 use tidegate::api::{Answer, Order};
 use tidegate::ids::RolloutId;
 use tokio::runtime::Runtime;
@@ -43,6 +44,10 @@ pub struct Args {
     /// SIGKILL a function in the middle of its work, in a step counted from 1, and say what that cost
     #[arg(long, value_name = "FUNCTION[@STEP]")]
     kill: Option<Kill>,
+    /// Let the controller make a mistake, for proof that the figure sees it: weight-before-health,
+    /// scale-in-before-drain or no-settling
+    #[arg(long, value_name = "MISTAKE")]
+    sabotage: Option<Sabotage>,
     #[command(flatten)]
     place: place::Flags,
 }
@@ -75,6 +80,9 @@ pub fn run(args: &Args, context: &mut Context) -> Outcome {
     options.rate = args.rate;
     options.seed = args.seed;
     options.estates = vec![demo::estate()];
+    if let Some(sabotage) = args.sabotage {
+        options.world = Config { sabotage: Some(sabotage), ..options.world.slow_nodes() };
+    }
     let runtime = place::runtime()?;
     let sandbox = runtime.block_on(Sandbox::start(options)).map_err(|error| place::not_started(&error))?;
     let sandbox = Arc::new(sandbox);
@@ -87,6 +95,9 @@ fn play(args: &Args, runtime: &Runtime, sandbox: &Arc<Sandbox>, console: &mut Co
     let flags = link::Flags { sandbox: Some(sandbox.url().to_owned()), ..link::Flags::default() };
     let link = Link::to(Place::decide(&flags, |_| None)?);
     console.story(&story::beginning(sandbox.url(), sandbox.rate(), args.rate));
+    if let Some(sabotage) = args.sabotage {
+        console.story(&story::sabotage(sabotage));
+    }
     let struck = args.kill.clone().map(|kill| strike(runtime, sandbox, kill));
     let mut demo = Demo { sandbox: sandbox.clone(), link, console, told: 0, began: sandbox.now() };
     let good = demo.roll_out("1.1.0", 0.0)?;
@@ -102,6 +113,9 @@ fn play(args: &Args, runtime: &Runtime, sandbox: &Arc<Sandbox>, console: &mut Co
     let mut failures = summary.failures();
     if let (Some(kill), false) = (&args.kill, killed) {
         failures.push(format!("`{}` was not killed: it did nothing in that step", kill.function));
+    }
+    if let (Some(sabotage), 0, None) = (args.sabotage, summary.user_errors_total, &summary.overloaded) {
+        failures.push(format!("`{sabotage}` caused no user error: the figure does not see it"));
     }
     if failures.is_empty() {
         return Ok(Exit::Ok);

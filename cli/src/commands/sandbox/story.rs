@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use sandbox::chronicle::Transition;
+use sandbox::world::Sabotage;
 
 use crate::view::line::Line;
 use crate::view::report::phase_sign;
@@ -14,6 +15,11 @@ pub fn beginning(url: &str, rate: u32, asked: u32) -> String {
         String::new()
     };
     format!("sandbox on {url}: {rate} virtual seconds per second{slower}, `checkout` under steady traffic")
+}
+
+/// What is done to the controller.
+pub fn sabotage(sabotage: Sabotage) -> String {
+    format!("the controller makes a mistake, `{sabotage}`, on slow nodes: the demo is to fail")
 }
 
 /// What is rolled out next.
