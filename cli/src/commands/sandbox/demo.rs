@@ -73,6 +73,8 @@ struct Demo<'a> {
     told: usize,
     /// At the start of the run.
     began: Timestamp,
+    /// Whether the controller makes a mistake.
+    sabotaged: bool,
 }
 
 pub fn run(args: &Args, context: &mut Context) -> Outcome {
@@ -99,7 +101,14 @@ fn play(args: &Args, runtime: &Runtime, sandbox: &Arc<Sandbox>, console: &mut Co
         console.story(&story::sabotage(sabotage));
     }
     let struck = args.kill.clone().map(|kill| strike(runtime, sandbox, kill));
-    let mut demo = Demo { sandbox: sandbox.clone(), link, console, told: 0, began: sandbox.now() };
+    let mut demo = Demo {
+        sandbox: sandbox.clone(),
+        link,
+        console,
+        told: 0,
+        began: sandbox.now(),
+        sabotaged: args.sabotage.is_some(),
+    };
     let good = demo.roll_out("1.1.0", 0.0)?;
     let mut rollouts = vec![(good.clone(), Wanted::Promoted)];
     if demo.ended_as(&good, "Healthy") {
@@ -158,8 +167,9 @@ impl Demo<'_> {
         };
         if self.console.live {
             let report = names::newest(&mut self.link, rollout.as_str())?;
-            let sandbox = self.sandbox.clone();
-            let exit = get::watch_live(&mut self.link, self.console, report, || sandbox.overloaded().is_some())?;
+            let (sandbox, sabotaged) = (self.sandbox.clone(), self.sabotaged);
+            let no_use = || sandbox.overloaded().is_some() || (sabotaged && is_paused(&sandbox, &rollout));
+            let exit = get::watch_live(&mut self.link, self.console, report, no_use)?;
             if exit == Exit::Interrupted || !self.over(&rollout) {
                 return Err(Failure::told(Exit::Interrupted));
             }
@@ -193,10 +203,17 @@ impl Demo<'_> {
 
     /// Whether the rollout has ended, or there is no use in waiting for it.
     fn over(&self, rollout: &RolloutId) -> bool {
-        self.sandbox.overloaded().is_some() || ["Healthy", "Degraded"].iter().any(|end| self.ended_as(rollout, end))
+        self.sandbox.overloaded().is_some()
+            || (self.sabotaged && is_paused(&self.sandbox, rollout))
+            || ["Healthy", "Degraded"].iter().any(|end| self.ended_as(rollout, end))
     }
 
     fn ended_as(&self, rollout: &RolloutId, phase: &str) -> bool {
         self.sandbox.chronicle().transitions().iter().any(|t| t.rollout == *rollout && t.phase == phase)
     }
+}
+
+/// Whether the rollout waits for a person: a mistake may look like a foreign hand, and nobody resumes the demo's.
+fn is_paused(sandbox: &Sandbox, rollout: &RolloutId) -> bool {
+    sandbox.chronicle().last().is_some_and(|last| last.rollout == *rollout && last.phase == "Paused")
 }
