@@ -130,8 +130,12 @@ impl Stage {
         lock(&self.late).iter().map(|(at, _)| *at).min()
     }
 
-    /// Keeps how things stand, for stale answers.
+    /// Keeps how things stand, for stale answers, until they are as stale as answers get.
     pub fn take_picture(&self) {
+        let now = self.time();
+        if lock(&self.picture).as_ref().is_some_and(|picture| now < picture.at + STALEST) {
+            return;
+        }
         let Some(rollout) = self.watch().latest.clone() else { return };
         let sides = [&rollout.baseline.stable, &rollout.baseline.canary];
         let names = sides.map(|side| side.service.name());
@@ -140,7 +144,7 @@ impl Stage {
         let rules = self.live_rules().into_iter().map(|rule| (rule.rule.clone(), rule)).collect();
         let health = |group: &TargetGroupArn| at_once(TrafficRouter::health(&self.inner, group)).unwrap_or_default();
         let health = sides.into_iter().map(|side| (side.group.clone(), health(&side.group))).collect();
-        *lock(&self.picture) = Some(Picture { at: self.time(), services, rules, health });
+        *lock(&self.picture) = Some(Picture { at: now, services, rules, health });
     }
 
     /// The managed rules as they are.
