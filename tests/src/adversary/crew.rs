@@ -15,6 +15,8 @@ use super::stage::Stage;
 
 /// How long an invocation may take; then the platform ends it.
 const INVOCATION: SignedDuration = SignedDuration::from_secs(30);
+/// The same where there is hardly any: the driver begins nothing in the last three seconds of it.
+const HURRIED: SignedDuration = SignedDuration::from_secs(4);
 /// What a dead consumer had is delivered again after this time.
 const VISIBILITY: SignedDuration = SignedDuration::from_secs(180);
 /// An asynchronous invocation that failed is tried again after this time.
@@ -122,7 +124,7 @@ impl<'a> Crew<'a> {
 
     fn begin(&mut self, task: Task) {
         let (stage, home) = (self.stage, self.home);
-        let until = stage.time() + INVOCATION;
+        let until = stage.time() + if stage.mask().hurries { HURRIED } else { INVOCATION };
         let driver = move |by, reach| Driver { ports: stage, by, reach, until };
         let given = task.clone();
         let future: Pin<Box<dyn Future<Output = Ended> + 'a>> = match given {

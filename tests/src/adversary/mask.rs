@@ -29,6 +29,8 @@ pub struct Mask {
     pub kills: bool,
     /// Processes freeze for seconds, and go on.
     pub freezes: bool,
+    /// Invocations have so little time that effects are handed on, and some die in the middle of one.
+    pub hurries: bool,
     /// Somebody edits weights.
     pub edits_weights: bool,
     /// Somebody else updates the services.
@@ -60,6 +62,7 @@ impl Mask {
             breaks_queues: on(0.2),
             kills: on(0.3),
             freezes: on(0.3),
+            hurries: on(0.25),
             edits_weights: on(0.15),
             updates_services: on(0.15),
             stops_tasks: on(0.15),
@@ -86,6 +89,7 @@ impl Mask {
             || self.breaks_queues
             || self.kills
             || self.freezes
+            || self.hurries
             || self.loses
             || self.delays
     }
