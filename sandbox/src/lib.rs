@@ -7,6 +7,7 @@ pub mod http;
 pub mod inprocess;
 pub mod platform;
 mod sandbox;
+pub mod script;
 pub mod wire;
 pub mod world;
 

@@ -8,7 +8,7 @@ use tests::adversary::{Ending, rehearse};
 /// The first seed; `TIDEGATE_SEED` runs one alone.
 const FIRST: u64 = 1;
 /// How many seeds one run of the tests takes; `TIDEGATE_SEEDS` takes more.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 60;
 
 #[test]
 fn whatever_happens_nobody_is_hurt_and_every_rollout_ends() {

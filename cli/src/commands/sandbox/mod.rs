@@ -2,6 +2,7 @@
 
 mod demo;
 mod place;
+mod run;
 mod serve;
 mod story;
 
@@ -21,12 +22,14 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Demo(demo::Args),
+    Run(run::Args),
     Serve(serve::Args),
 }
 
 pub fn run(args: &Args, context: &mut Context) -> Outcome {
     match &args.what {
         What::Demo(args) => demo::run(args, context),
+        What::Run(args) => run::run(args, context),
         What::Serve(args) => serve::run(args, context),
     }
 }
