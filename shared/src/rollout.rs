@@ -66,7 +66,7 @@ pub struct Rollout {
     /// The one live chain of delayed messages.
     pub timer: Timer,
     /// When somebody else's hand was first seen; it is believed when a later look still shows it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Timestamp>,
     /// Writes that failed since the last one that worked, and why the last did.
     pub trouble: Option<Trouble>,
@@ -130,7 +130,7 @@ pub enum Phase {
         /// How far.
         home: Homeward,
         /// The write that was in the air when it turned home: its performer may not have stopped.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         overtaken: Option<InFlight>,
     },
     /// Promoted: the canary is the stable side. Final.
