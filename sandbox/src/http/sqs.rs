@@ -20,7 +20,7 @@ const BYTES_MAX: usize = 1024 * 1024;
 /// What IAM must allow; a batch is one call of the single action.
 ///
 /// # Errors
-/// A request that cannot be read, or that names no queue of this stack.
+/// A request that cannot be read.
 pub fn authorize(platform: &Platform, request: &AwsRequest) -> Result<Vec<Call>, AwsReply> {
     let body = read(request)?;
     let action = request.action.strip_suffix("Batch").unwrap_or(&request.action);
@@ -34,8 +34,9 @@ pub fn authorize(platform: &Platform, request: &AwsRequest) -> Result<Vec<Call>,
         | "ChangeMessageVisibility"
         | "GetQueueUrl"
         | "GetQueueAttributes" => {
-            let queue = queue_of(platform, request, &body)?;
-            Ok(vec![Call::new("sqs", action, [queue.arn.clone()])])
+            // IAM is asked first: whoever may not touch a queue is not told whether it exists.
+            let arn = platform.template.account.arn("sqs", name_in(&body));
+            Ok(vec![Call::new("sqs", action, [arn])])
         }
         _ => Err(request.not_implemented()),
     }
@@ -87,9 +88,14 @@ fn read(request: &AwsRequest) -> Result<Value, AwsReply> {
         .map_err(|error| request.error(400, "com.amazon.coral.service#SerializationException", &error.to_string()))
 }
 
-fn queue_of<'a>(platform: &'a Platform, request: &AwsRequest, body: &Value) -> Result<&'a Queue, AwsReply> {
+/// The queue's name, from its URL or as it is.
+fn name_in(body: &Value) -> &str {
     let by_url = body["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next());
-    let name = by_url.or_else(|| body["QueueName"].as_str()).unwrap_or_default();
+    by_url.or_else(|| body["QueueName"].as_str()).unwrap_or_default()
+}
+
+fn queue_of<'a>(platform: &'a Platform, request: &AwsRequest, body: &Value) -> Result<&'a Queue, AwsReply> {
+    let name = name_in(body);
     platform.queues.definitions().find(|q| q.name == name).ok_or_else(|| {
         let message = format!("The specified queue does not exist: {name}");
         let mut reply = request.error(400, "com.amazonaws.sqs#QueueDoesNotExist", &message);
