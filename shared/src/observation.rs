@@ -25,8 +25,19 @@ pub struct Observation {
     pub canary_health: Read<Health>,
     /// Every managed rule.
     pub rules: Read<Vec<RuleSeen>>,
+    /// Every rule of the preview; none where there is no preview.
+    #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
+    pub preview: Read<Vec<RuleSeen>>,
     /// The alarms of the spec, by name; one that is not in the map does not exist.
     pub alarms: Read<BTreeMap<String, AlarmState>>,
+}
+
+fn nothing() -> Read<Vec<RuleSeen>> {
+    Read::Is(Vec::new())
+}
+
+fn is_nothing(read: &Read<Vec<RuleSeen>>) -> bool {
+    matches!(read, Read::Is(rules) if rules.is_empty())
 }
 
 /// A read that worked, or why it did not. A failed read is never a value.
@@ -174,6 +185,17 @@ pub struct RuleSeen {
     pub label: String,
     /// The whole action list, in order.
     pub actions: Vec<Action>,
+    /// Where it stands among others; told at start alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<Site>,
+}
+
+/// Where a rule stands among others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Site {
+    /// Its listener's port.
+    pub port: u16,
 }
 
 /// One action of a rule, whole, so that what is written back differs in nothing but weights.

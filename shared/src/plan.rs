@@ -21,6 +21,7 @@ impl Plan {
             Step::SetWeight { canary, .. } => Some(*canary),
             Step::Deploy { .. }
             | Step::Scale { .. }
+            | Step::Preview { .. }
             | Step::Pause { .. }
             | Step::Analysis { .. }
             | Step::Bake { .. }
@@ -36,6 +37,7 @@ impl Plan {
             Step::SetWeight { needs, .. } => Some(*needs),
             Step::Deploy { .. }
             | Step::Scale { .. }
+            | Step::Preview { .. }
             | Step::Pause { .. }
             | Step::Analysis { .. }
             | Step::Bake { .. }
@@ -65,6 +67,11 @@ pub enum Step {
         /// The canary's share.
         canary: Weight,
         /// Healthy canary targets without which the weight is not raised.
+        needs: u32,
+    },
+    /// The preview shows the canary; production is untouched. Done when read back and settled.
+    Preview {
+        /// Healthy canary targets without which nothing is shown.
         needs: u32,
     },
     /// Wait for a time, or for a person.
@@ -111,6 +118,7 @@ impl Step {
             }
             Self::Deploy { .. }
             | Self::Scale { .. }
+            | Self::Preview { .. }
             | Self::SetWeight { .. }
             | Self::Pause { duration: None }
             | Self::Promote => SignedDuration::ZERO,
@@ -125,6 +133,7 @@ impl std::fmt::Display for Step {
             Self::Deploy { tasks } => write!(f, "deploy {}", counted(*tasks)),
             Self::Scale { tasks } => write!(f, "scale {}", counted(*tasks)),
             Self::SetWeight { canary, .. } => write!(f, "setWeight {canary}"),
+            Self::Preview { .. } => write!(f, "preview"),
             Self::Pause { duration: Some(duration) } => write!(f, "pause {duration:#}"),
             Self::Pause { duration: None } => write!(f, "pause until promoted"),
             Self::Analysis { metrics } => write!(f, "analysis {}", metrics.join(", ")),

@@ -51,6 +51,9 @@ pub struct Rollout {
     pub verified: Weight,
     /// When that was first read back.
     pub verified_at: Timestamp,
+    /// How far the preview follows the canary.
+    #[serde(default, skip_serializing_if = "Preview::is_at_stable")]
+    pub preview: Preview,
     /// The canary service as we asked for it last.
     pub asked_of_canary: CanaryAsk,
     /// The last generation given out, to a look or to a write.
@@ -86,6 +89,9 @@ pub struct Baseline {
     pub revision: TaskDefinitionArn,
     /// Every managed rule with its whole action list: the way home, verbatim.
     pub rules: Vec<RuleSeen>,
+    /// The preview's rules, in the same way; with none there is no preview.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preview: Vec<RuleSeen>,
     /// The spec's alarms by name.
     pub alarms: BTreeMap<String, AlarmArn>,
 }
@@ -256,6 +262,26 @@ pub enum StepState {
         /// Its measurements.
         run: AnalysisRun,
     },
+}
+
+/// How far the preview follows the canary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Preview {
+    /// It shows what it showed at start.
+    #[default]
+    AtStable,
+    /// It was asked to show the canary, answered or not.
+    Asked,
+    /// It has been read back that it shows the canary.
+    AtCanary,
+}
+
+impl Preview {
+    /// Whether it was never asked to move, or is back.
+    pub fn is_at_stable(&self) -> bool {
+        matches!(self, Self::AtStable)
+    }
 }
 
 /// The canary service as we asked for it last.

@@ -83,7 +83,14 @@ pub fn rule(canary: Weight) -> RuleSeen {
                 stickiness: None,
             },
         ],
+        site: None,
     }
+}
+
+/// A rule of the test listener.
+pub fn preview_rule(canary: Weight) -> RuleSeen {
+    let preview = RuleRef { arn: RuleArn::new("arn:preview"), place: RulePlace::DefaultAction };
+    RuleSeen { rule: preview, label: "HTTPS:9443 default".into(), ..rule(canary) }
 }
 
 pub fn baseline() -> Baseline {
@@ -92,6 +99,7 @@ pub fn baseline() -> Baseline {
         canary: side("green", 0),
         revision: revision(2),
         rules: vec![rule(Weight::ZERO)],
+        preview: vec![],
         alarms: BTreeMap::from([("checkout-5xx".to_owned(), alarm())]),
     }
 }
@@ -131,6 +139,7 @@ pub fn look(rollout: &Rollout, canary_tasks: u32, weight: Weight, now: Now) -> O
         stable_health: Read::Is(Health { healthy: 4, ..Health::default() }),
         canary_health: Read::Is(Health { healthy: canary_tasks, ..Health::default() }),
         rules: Read::Is(vec![rule(weight)]),
+        preview: Read::Is(vec![]),
         alarms: Read::Is(BTreeMap::from([("checkout-5xx".to_owned(), AlarmState::Ok)])),
     }
 }

@@ -8,9 +8,11 @@ use tidegate::estate;
 use tidegate::ids::{AlarmArn, RuleArn, ServiceArn, TargetGroupArn, TaskDefinitionArn};
 use tidegate::observation::{
     Action, AlarmState, Blueprint, Bypass, DeploymentController, DeploymentSeen, Estate, GroupSeen, Health,
-    RevisionSeen, RulePlace, RuleRef, RuleSeen, Scaling, ServiceSeen, Stickiness,
+    RevisionSeen, RulePlace, RuleRef, RuleSeen, Scaling, ServiceSeen, Site, Stickiness,
 };
-use tidegate::spec::{self, CanaryScale, CanaryStep, RolloutSpec, StrategySpec};
+use tidegate::spec::{
+    self, AutoPromotion, BlueGreenSpec, CanaryScale, CanaryStep, PreviewSpec, RolloutSpec, StrategySpec,
+};
 
 const SPEC: &str = "
 apiVersion: tidegate.dev/v1alpha1
@@ -78,7 +80,10 @@ fn forward(groups: &[(&str, u32)]) -> Action {
 
 fn rule(label: &str, action: Action) -> RuleSeen {
     let arn = RuleArn::new(format!("arn:aws:elasticloadbalancing:eu-west-1:012345678901:listener-rule/{label}"));
-    RuleSeen { rule: RuleRef { arn, place: RulePlace::Rule }, label: label.to_owned(), actions: vec![action] }
+    // `HTTPS:443 /checkout*` is on port 443; what has no such name is on port 80.
+    let port = label.split([':', ' ']).nth(1).and_then(|port| port.parse().ok()).unwrap_or(80);
+    let site = Some(Site { port });
+    RuleSeen { rule: RuleRef { arn, place: RulePlace::Rule }, label: label.to_owned(), actions: vec![action], site }
 }
 
 /// `checkout-blue` has all the traffic on two rules, `checkout-green` none and no tasks.
@@ -124,7 +129,20 @@ fn roles_and_the_way_home_are_read_from_live_weights() {
 
 type Change = (&'static str, fn(&mut RolloutSpec, &mut Estate));
 
-const CHANGES: [Change; 40] = [
+/// Blue/green, with a preview on port 9443.
+fn blue_green(spec: &mut RolloutSpec) {
+    spec.strategy = StrategySpec::BlueGreen(BlueGreenSpec {
+        preview: Some(PreviewSpec { port: 9443 }),
+        preview_tasks: None,
+        pre_promotion: vec![],
+        auto_promotion: AutoPromotion::AtOnce,
+        post_promotion: vec![],
+        scale_down_delay: SignedDuration::from_secs(300),
+        abort_scale_down_delay: SignedDuration::from_secs(30),
+    });
+}
+
+const CHANGES: [Change; 43] = [
     ("the second service is not there", |_, estate| estate.services[1] = None),
     ("neither service is there", |_, estate| estate.services = [None, None]),
     ("a service is INACTIVE", |_, estate| green(estate).status = "INACTIVE".to_owned()),
@@ -200,8 +218,17 @@ const CHANGES: [Change; 40] = [
         (blue(estate).running, blue(estate).pending) = (3, 1);
         estate.groups.get_mut(&group("blue")).unwrap().health.healthy = 3;
     }),
+    ("the preview is there", |spec, estate| {
+        blue_green(spec);
+        estate.rules.push(rule("HTTPS:9443 default", forward(&[("blue", 1), ("green", 0)])));
+    }),
+    ("there is no preview where the spec says", |spec, _| blue_green(spec)),
+    ("the preview is all there is", |spec, estate| {
+        blue_green(spec);
+        estate.rules = vec![rule("HTTPS:9443 default", forward(&[("blue", 1), ("green", 0)]))];
+    }),
     ("the scale is too small for a weight", |spec, _| {
-        let StrategySpec::Canary(canary) = &mut spec.strategy;
+        let StrategySpec::Canary(canary) = &mut spec.strategy else { panic!("a canary") };
         canary.steps.insert(0, CanaryStep::SetCanaryScale(CanaryScale::Replicas(1)));
     }),
 ];

@@ -62,7 +62,7 @@ fn examples_compile_to_their_plans() {
             writeln!(golden, "beside {tasks} stable tasks").unwrap();
             for step in strategy::compile(&spec, tasks).steps {
                 let needs = match &step {
-                    Step::SetWeight { needs, .. } => format!(", needs {needs} healthy"),
+                    Step::Preview { needs } | Step::SetWeight { needs, .. } => format!(", needs {needs} healthy"),
                     Step::CleanUp { delay } => format!(", after {delay:#}"),
                     Step::Deploy { .. }
                     | Step::Scale { .. }

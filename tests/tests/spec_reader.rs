@@ -265,7 +265,7 @@ fn a_hidden_character_is_a_mistake_where_it_stands() {
 fn durations_are_read_in_every_usual_form() {
     let read = |written: &str| {
         let text = GOOD.replace("{duration: 10m}", &format!("{{duration: {written}}}"));
-        let StrategySpec::Canary(canary) = spec::read(&text).ok()?.strategy;
+        let StrategySpec::Canary(canary) = spec::read(&text).ok()?.strategy else { return None };
         canary.steps.into_iter().find_map(|step| match step {
             CanaryStep::Pause { duration } => duration.map(|duration| duration.as_secs()),
             CanaryStep::SetWeight(_) | CanaryStep::SetCanaryScale(_) | CanaryStep::Analysis { .. } => None,

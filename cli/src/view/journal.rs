@@ -88,6 +88,7 @@ fn written(write: &Write) -> String {
     match write {
         Write::SetWeights { canary, rules } => format!("setWeight {canary} on {}", counted(rules.len(), "rule")),
         Write::GoHome { rules } => format!("go home on {}", counted(rules.len(), "rule")),
+        Write::Preview { rules } => format!("show the canary on {}", counted(rules.len(), "preview rule")),
         Write::Deploy { service, revision, tasks } => {
             format!("deploy {} on {} with {}", revision.short(), service.name(), counted(*tasks as usize, "task"))
         }

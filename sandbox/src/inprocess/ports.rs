@@ -13,7 +13,7 @@ use tidegate::machine::Now;
 use tidegate::machine::effect::Announcement;
 use tidegate::observation::{
     Action, AlarmState, Blueprint, DeploymentController, DeploymentSeen, GroupSeen, Health, RevisionSeen, RulePlace,
-    RuleRef, RuleSeen, Scaling, ServiceSeen, Stickiness,
+    RuleRef, RuleSeen, Scaling, ServiceSeen, Site, Stickiness,
 };
 use tidegate::ports::{
     Announcer, Clock, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, Unfinished,
@@ -194,6 +194,7 @@ impl TrafficRouter for InProcess {
                         rule: rule.clone(),
                         label: format!("rule {}", found.priority),
                         actions: found.actions.iter().map(action_seen).collect(),
+                        site: None,
                     }
                 }
                 RulePlace::DefaultAction => {
@@ -253,6 +254,7 @@ fn rule_seen(rule: &world::Rule, listener: &world::Listener) -> RuleSeen {
         rule: RuleRef { arn: RuleArn::new(rule.rule_arn.clone()), place: RulePlace::Rule },
         label: format!("{}:{} rule {}", listener.protocol, listener.port, rule.priority),
         actions: rule.actions.iter().map(action_seen).collect(),
+        site: Some(Site { port: listener.port }),
     }
 }
 
@@ -261,6 +263,7 @@ fn default_seen(listener: &world::Listener) -> RuleSeen {
         rule: RuleRef { arn: RuleArn::new(listener.listener_arn.clone()), place: RulePlace::DefaultAction },
         label: format!("{}:{} default", listener.protocol, listener.port),
         actions: listener.default_actions.iter().map(action_seen).collect(),
+        site: Some(Site { port: listener.port }),
     }
 }
 

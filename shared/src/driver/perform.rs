@@ -11,7 +11,7 @@ use crate::fault::{Fault, Outcome};
 use crate::ids::{RolloutId, TargetGroupArn};
 use crate::machine::effect::{Announcement, Effect, RuleWrite, Weighted, Write};
 use crate::machine::event::Event;
-use crate::observation::{Action, AlarmState, Observation, Read, RuleRef, ServiceSeen};
+use crate::observation::{Action, AlarmState, Observation, Read, RuleRef, RuleSeen, ServiceSeen};
 use crate::ports::{Queue, Stored};
 use crate::rollout::Rollout;
 use crate::spec::WorkloadSpec;
@@ -92,9 +92,12 @@ impl<P: World> Driver<'_, P> {
         let baseline = &rollout.baseline;
         let WorkloadSpec::TwinServices { cluster, .. } = &rollout.spec.workload;
         let names = [baseline.stable.service.name(), baseline.canary.service.name()];
-        let rules: Vec<RuleRef> = baseline.rules.iter().map(|rule| rule.rule.clone()).collect();
-        let ((services, rules), (stable_health, canary_health, alarms)) = join(
-            join(self.ports.services(cluster, &names), self.ports.rules(&rules)),
+        let refs = |rules: &[RuleSeen]| rules.iter().map(|rule| rule.rule.clone()).collect();
+        let (rules, preview): (Vec<RuleRef>, Vec<RuleRef>) = (refs(&baseline.rules), refs(&baseline.preview));
+        let ((services, rules, preview), (stable_health, canary_health, alarms)) = join(
+            join3(self.ports.services(cluster, &names), self.ports.rules(&rules), async {
+                if preview.is_empty() { Ok(Vec::new()) } else { self.ports.rules(&preview).await }
+            }),
             join3(
                 self.ports.health(&baseline.stable.group),
                 self.ports.health(&baseline.canary.group),
@@ -111,6 +114,7 @@ impl<P: World> Driver<'_, P> {
             stable_health: stable_health.into(),
             canary_health: canary_health.into(),
             rules: rules.into(),
+            preview: preview.into(),
             alarms: alarms.into(),
         }
     }
@@ -143,7 +147,7 @@ impl<P: World> Driver<'_, P> {
             return outcome;
         }
         match write {
-            Write::SetWeights { rules, .. } => match self.as_expected(rules).await {
+            Write::SetWeights { rules, .. } | Write::Preview { rules } => match self.as_expected(rules).await {
                 Ok(()) => self.write_rules(rules).await,
                 Err(fault) => Outcome::NotApplied { fault },
             },

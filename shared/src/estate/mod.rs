@@ -22,9 +22,10 @@ use crate::strategy;
 /// spec's: whoever starts with another one puts it into `spec.task_definition` first.
 pub fn baseline(spec: &RolloutSpec, estate: &Estate) -> Result<Baseline, Vec<Refusal>> {
     let Inspection { refusals, roles, revision, alarms, .. } = inspect(spec, estate);
+    let (preview, rules) = rules::apart(&estate.rules, spec.strategy.preview());
     match (roles, revision) {
         (Some((stable, canary)), Some(revision)) if refusals.is_empty() => {
-            Ok(Baseline { stable, canary, revision, rules: estate.rules.clone(), alarms })
+            Ok(Baseline { stable, canary, revision, rules, preview, alarms })
         }
         (Some(_) | None, Some(_) | None) => Err(refusals),
     }
@@ -66,6 +67,7 @@ fn inspect(spec: &RolloutSpec, estate: &Estate) -> Inspection {
         [Some(one), Some(other)] => rules::traffic([one, other], &estate.rules, &mut refusals),
         [Some(_) | None, Some(_) | None] => Traffic::default(),
     };
+    rules::previewed(&estate.rules, spec.strategy.preview(), &mut refusals);
     let roles = match (twins, traffic.stable) {
         ([Some(stable), Some(canary)], Some(0)) | ([Some(canary), Some(stable)], Some(_)) => Some((stable, canary)),
         ([Some(_) | None, Some(_) | None], Some(_) | None) => None,

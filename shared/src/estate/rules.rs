@@ -4,6 +4,7 @@ use super::twins::Twin;
 use crate::fault::Refusal;
 use crate::ids::TargetGroupArn;
 use crate::observation::{Action, RuleSeen, Stickiness};
+use crate::spec::PreviewSpec;
 use crate::weight::Weight;
 
 /// What the managed rules say.
@@ -40,6 +41,29 @@ pub fn traffic(twins: [&Twin<'_>; 2], rules: &[RuleSeen], refusals: &mut Vec<Ref
         }
     }
     Traffic { stable: agreed(twins, &sides, refusals), labels }
+}
+
+/// Returns the preview's rules, and those of production.
+pub fn apart(rules: &[RuleSeen], preview: Option<PreviewSpec>) -> (Vec<RuleSeen>, Vec<RuleSeen>) {
+    let shown = |rule: &&RuleSeen| {
+        rule.site.as_ref().is_some_and(|site| preview.is_some_and(|preview| preview.port == site.port))
+    };
+    rules.iter().cloned().partition(|rule| shown(&rule))
+}
+
+/// Whether there is a preview where the spec says, and production beside it.
+pub fn previewed(rules: &[RuleSeen], preview: Option<PreviewSpec>, refusals: &mut Vec<Refusal>) {
+    let Some(PreviewSpec { port }) = preview else { return };
+    let (preview, production) = apart(rules, preview);
+    if preview.is_empty() {
+        let why = format!("nothing on port {port} forwards to the twins: there is no preview");
+        let hint = "make a test listener on that port, with the stable group at weight 1 and the other at 0, as on \
+                    the production rules; or leave `preview` out";
+        refusals.push(Refusal::new(why, hint));
+    } else if production.is_empty() {
+        let why = format!("everything that forwards to the twins is on port {port}: there is nothing to switch");
+        refusals.push(Refusal::new(why, "give `preview` the port of a test listener, not that of the users"));
+    }
 }
 
 /// Returns the one other group that all these rules name at weight 0: the second service's, made beforehand.

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, RuleWrite, Transition, Weighted, Write};
 use super::gate::{self, Shut};
-use super::{Now, announce, drift, home, look};
+use super::{Now, announce, drift, home, look, preview};
 use crate::analysis::{self, CanaryDimensions, MeasureRequest, Verdict};
 use crate::fault::{Fault, Obstacle};
 use crate::ids::TargetGroupArn;
@@ -97,7 +97,9 @@ fn next_step(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
 fn begin_step(rollout: &mut Rollout, now: Now) -> StepState {
     let working = StepState::Working { since: now.at, progress_at: now.at, best: 0 };
     match rollout.current().clone() {
-        Step::Deploy { .. } | Step::Scale { .. } | Step::SetWeight { .. } | Step::Promote => working,
+        Step::Deploy { .. } | Step::Scale { .. } | Step::Preview { .. } | Step::SetWeight { .. } | Step::Promote => {
+            working
+        }
         Step::Pause { duration } => StepState::Waiting { until: duration.map(|duration| now.at + duration) },
         Step::Bake { duration } => StepState::Waiting { until: Some(now.at + duration) },
         Step::CleanUp { delay } => {
@@ -116,6 +118,7 @@ fn within_the_step(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -
     match rollout.current().clone() {
         Step::Deploy { tasks } | Step::Scale { tasks } => provide(rollout, tasks, now, effects),
         Step::SetWeight { canary, needs } => shift(rollout, canary, needs, now, effects),
+        Step::Preview { needs } => preview::show(rollout, needs, now, effects),
         Step::Pause { .. } => pause(rollout, now, effects),
         Step::Analysis { .. } => measure(rollout, now, effects),
         Step::Bake { .. } => bake(rollout, now, effects),
@@ -302,7 +305,7 @@ fn clean_up(rollout: &mut Rollout, delay: SignedDuration, now: Now, effects: &mu
 pub fn perform(rollout: &mut Rollout, write: Write, now: Now, effects: &mut Vec<Effect>) {
     let homeward = match write {
         Write::GoHome { .. } => true,
-        Write::SetWeights { .. } | Write::Deploy { .. } | Write::Scale { .. } => false,
+        Write::SetWeights { .. } | Write::Preview { .. } | Write::Deploy { .. } | Write::Scale { .. } => false,
     };
     let too_early = rollout.trouble.as_ref().is_some_and(|trouble| now.at < trouble.retry_at);
     if too_early || (rollout.in_flight.is_some() && !homeward) {
@@ -363,13 +366,14 @@ pub fn hold(rollout: &mut Rollout, reason: PauseReason, now: Now, effects: &mut 
     Progress::Turned
 }
 
-fn wait_for_a_look(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Progress {
+/// Asks for a look, and waits for it.
+pub fn wait_for_a_look(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Progress {
     look::ask(rollout, now, effects);
     wait_or_give_up(rollout, "it could not be seen", now, effects)
 }
 
 /// Waits on, with a look now and then, until the deadline without progress; then home.
-fn wait_or_give_up(rollout: &mut Rollout, waiting_on: &str, now: Now, effects: &mut Vec<Effect>) -> Progress {
+pub fn wait_or_give_up(rollout: &mut Rollout, waiting_on: &str, now: Now, effects: &mut Vec<Effect>) -> Progress {
     if let StepState::Working { progress_at, .. } = rollout.step
         && rollout.promoted_at.is_none()
         && now.at >= progress_at + rollout.spec.progress_deadline
@@ -393,7 +397,7 @@ fn note_progress(rollout: &mut Rollout, count: u32, now: Now) {
 }
 
 /// The rule's action list with nothing but the two weights changed.
-fn weighted(rule: &RuleSeen, pair: (&TargetGroupArn, &TargetGroupArn), canary: Weight) -> RuleWrite {
+pub fn weighted(rule: &RuleSeen, pair: (&TargetGroupArn, &TargetGroupArn), canary: Weight) -> RuleWrite {
     let (on_stable, on_canary) = canary.on_the_wire();
     let actions = rule.actions.iter().cloned().map(|action| match action {
         Action::Forward { order, groups, stickiness } => {

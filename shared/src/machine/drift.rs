@@ -2,7 +2,7 @@
 
 use crate::ids::TargetGroupArn;
 use crate::observation::{Action, Observation, RuleSeen, ServiceSeen};
-use crate::rollout::{CanaryAsk, Rollout, Side};
+use crate::rollout::{CanaryAsk, Preview, Rollout, Side};
 use crate::weight::Weight;
 
 /// Reads the canary's share out of a rule: exactly one forward action, with both groups and no third one.
@@ -35,6 +35,12 @@ pub fn shares(rollout: &Rollout, rules: &[RuleSeen]) -> Result<Vec<Weight>, Stri
     }
 }
 
+/// Returns the canary's share on each rule of the preview that was seen.
+pub fn preview_shares(rollout: &Rollout, rules: &[RuleSeen]) -> Result<Vec<Weight>, String> {
+    let (stable, canary) = (&rollout.baseline.stable.group, &rollout.baseline.canary.group);
+    rules.iter().map(|rule| share(rule, stable, canary)).collect()
+}
+
 /// Says what differs from what we wrote or adopted; `None` where nothing does, or where it could not be read.
 pub fn found(rollout: &Rollout, seen: &Observation) -> Option<String> {
     let rules = seen.rules.known().and_then(|rules| of_rules(rollout, rules));
@@ -45,7 +51,8 @@ pub fn found(rollout: &Rollout, seen: &Observation) -> Option<String> {
         let gone = rollout.spec.alarms.iter().find(|name| !alarms.contains_key(*name))?;
         Some(format!("alarm {gone} does not exist any more"))
     };
-    rules.or_else(stable).or_else(canary).or_else(alarms)
+    let preview = || seen.preview.known().and_then(|rules| of_preview(rollout, rules));
+    rules.or_else(preview).or_else(stable).or_else(canary).or_else(alarms)
 }
 
 /// Weights may be as they were last read back, or as they were last asked for; nothing between is ours.
@@ -58,6 +65,22 @@ fn of_rules(rollout: &Rollout, rules: &[RuleSeen]) -> Option<String> {
                     format!("{} gives the canary {share} %, and {} % was written", rule.label, rollout.commanded)
                 },
             )
+        }
+    }
+}
+
+/// The preview shows one side or the other, and the canary only once it was asked to, from then on until the end.
+fn of_preview(rollout: &Rollout, rules: &[RuleSeen]) -> Option<String> {
+    let ours = |share: Weight| match rollout.preview {
+        Preview::AtStable => share == Weight::ZERO,
+        Preview::Asked => share == Weight::ZERO || share == Weight::FULL,
+        Preview::AtCanary => share == Weight::FULL,
+    };
+    match preview_shares(rollout, rules) {
+        Err(what) => Some(what),
+        Ok(shares) => {
+            let odd = shares.iter().zip(rules).find(|(share, _)| !ours(**share));
+            odd.map(|(share, rule)| format!("the preview {} shows the canary to {share} %", rule.label))
         }
     }
 }

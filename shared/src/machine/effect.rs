@@ -53,6 +53,11 @@ pub enum Write {
         /// The whole action list of each rule.
         rules: Vec<RuleWrite>,
     },
+    /// All of the preview's traffic to the canary, on every rule of the preview.
+    Preview {
+        /// The whole action list of each rule.
+        rules: Vec<RuleWrite>,
+    },
     /// A revision and a count on a service.
     Deploy {
         /// The service.
@@ -140,6 +145,7 @@ impl std::fmt::Display for Write {
         match self {
             Self::SetWeights { canary, .. } => write!(f, "weights {canary} %"),
             Self::GoHome { .. } => write!(f, "weights home"),
+            Self::Preview { .. } => write!(f, "the preview to the canary"),
             Self::Deploy { service, revision, tasks } => {
                 write!(f, "deploy {} × {tasks} on {}", revision.short(), service.name())
             }

@@ -351,6 +351,7 @@ fn promote(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcom
                 Step::Analysis { .. } => "an analysis is under way".to_owned(),
                 Step::Deploy { .. }
                 | Step::Scale { .. }
+                | Step::Preview { .. }
                 | Step::SetWeight { .. }
                 | Step::Pause { .. }
                 | Step::Bake { .. }

@@ -4,24 +4,24 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, RuleWrite, Transition, Weighted, Write};
 use super::gate::{self, Shut};
-use super::{Now, advance, announce, drift, look};
+use super::{Now, advance, announce, drift, look, preview};
 use crate::fault::{Fault, Obstacle};
-use crate::observation::{Health, Observation, Read};
-use crate::rollout::{AbortReason, CanaryAsk, Homeward, Phase, Rollout};
-use crate::spec::StrategySpec;
+use crate::observation::{Health, Observation, Read, RuleSeen};
+use crate::rollout::{AbortReason, CanaryAsk, Homeward, Phase, Preview, Rollout};
 use crate::weight::Weight;
 
 /// Turns the rollout home, and writes the baseline at once, even while another batch is in the air.
 pub fn turn(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut Vec<Effect>) {
     let message = format!("{} goes home: {reason}", rollout.spec.name);
-    let never_had_traffic = rollout.commanded == Weight::ZERO && rollout.verified == Weight::ZERO;
+    let never_had_traffic = never_had_traffic(rollout);
+    let nothing_to_write = never_had_traffic && rollout.preview.is_at_stable();
     let held = positively_worse(rollout.seen.as_ref());
     let home = match &held {
         Some(why) if !never_had_traffic => Homeward::Held { why: why.clone() },
         Some(_) | None => Homeward::Weights,
     };
     // Where nothing is written, what is in the air keeps the lever until it is answered.
-    let overtaken = rollout.in_flight.clone().filter(|_| home == Homeward::Weights && !never_had_traffic);
+    let overtaken = rollout.in_flight.clone().filter(|_| home == Homeward::Weights && !nothing_to_write);
     rollout.phase = Phase::Aborting { reason, since: now.at, home: home.clone(), overtaken };
     rollout.doubt = None;
     rollout.trouble = None;
@@ -30,16 +30,14 @@ pub fn turn(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut 
         Homeward::Held { why } => {
             effects.push(announce(rollout, Transition::RollbackBlocked, format!("home is held: {why}"), now));
         }
-        Homeward::Weights if never_had_traffic => {}
-        Homeward::Weights | Homeward::Draining { .. } => write_home(rollout, now, effects),
+        Homeward::Weights if nothing_to_write => {}
+        Homeward::Weights | Homeward::Draining { .. } => write_home(rollout, !never_had_traffic, now, effects),
     }
 }
 
 /// How long the canary keeps its tasks after an abort, beside the drain.
 pub fn delay(rollout: &Rollout) -> SignedDuration {
-    match &rollout.spec.strategy {
-        StrategySpec::Canary(canary) => canary.abort_scale_down_delay,
-    }
+    rollout.spec.strategy.abort_scale_down_delay()
 }
 
 /// Goes as far home as what is known carries.
@@ -48,15 +46,18 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
         return;
     }
     let Phase::Aborting { reason, since, home, overtaken } = rollout.phase.clone() else { return };
-    let Some((seen, at_home)) = known(rollout) else {
+    let Some(Arrived { seen, production, preview }) = known(rollout) else {
         // No read stands in the way: a write home that is not known to have worked is repeated without one.
         if rollout.trouble.is_some() && home == Homeward::Weights {
-            write_home(rollout, now, effects);
+            let production = !never_had_traffic(rollout);
+            write_home(rollout, production, now, effects);
         }
         return look::ask(rollout, now, effects);
     };
     let held = positively_worse(Some(&seen));
-    if !at_home {
+    if !(production && preview) {
+        // The preview carries no users: nothing holds it.
+        let held = held.filter(|_| !production);
         let next = match (held, home) {
             (Some(why), Homeward::Held { .. }) => Homeward::Held { why },
             // It was home, and somebody moved it to the side that is well.
@@ -67,7 +68,7 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
             // Only what was positively seen before the first write holds it; a write that went out is finished.
             (Some(_), Homeward::Weights)
             | (None, Homeward::Weights | Homeward::Held { .. } | Homeward::Draining { .. }) => {
-                write_home(rollout, now, effects);
+                write_home(rollout, !production, now, effects);
                 Homeward::Weights
             }
         };
@@ -80,6 +81,7 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
             rollout.commanded = Weight::ZERO;
             rollout.verified = Weight::ZERO;
             rollout.verified_at = seen.as_of;
+            rollout.preview = Preview::AtStable;
             rollout.trouble = None;
             let message = format!("{}: all weights are home on every rule", rollout.spec.name);
             effects.push(announce(rollout, Transition::WeightsHome, message, now));
@@ -101,12 +103,23 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
     }
 }
 
-/// Returns the last look that counts and shows the rules, and whether all of them are at home.
-fn known(rollout: &Rollout) -> Option<(Observation, bool)> {
+/// What the last look says of how much is at home.
+struct Arrived {
+    seen: Observation,
+    production: bool,
+    preview: bool,
+}
+
+/// Returns the last look that counts and shows the rules.
+fn known(rollout: &Rollout) -> Option<Arrived> {
     let seen = look::known(rollout)?;
     let rules = seen.rules.known()?;
-    let at_home = drift::shares(rollout, rules).is_ok_and(|all| all.iter().all(|share| *share == Weight::ZERO));
-    Some((seen.clone(), at_home))
+    let production = drift::shares(rollout, rules).is_ok_and(|all| all.iter().all(|share| *share == Weight::ZERO));
+    Some(Arrived { seen: seen.clone(), production, preview: preview::is_home(rollout, seen)? })
+}
+
+fn never_had_traffic(rollout: &Rollout) -> bool {
+    rollout.commanded == Weight::ZERO && rollout.verified == Weight::ZERO
 }
 
 /// The revision that went home keeps no task, whatever the service had before: it is the one that runs there.
@@ -142,12 +155,16 @@ fn take_the_canary_away(
     }
 }
 
-/// The recorded baseline, verbatim, whatever stands there.
-fn write_home(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
-    let rules = rollout.baseline.rules.iter();
-    let rules =
-        rules.map(|rule| RuleWrite { rule: rule.rule.clone(), actions: rule.actions.clone(), only_if: None }).collect();
-    advance::perform(rollout, Write::GoHome { rules }, now, effects);
+/// The recorded baseline, verbatim, whatever stands there. Production is left alone where it never moved.
+fn write_home(rollout: &mut Rollout, production: bool, now: Now, effects: &mut Vec<Effect>) {
+    let production = rollout.baseline.rules.iter().filter(|_| production);
+    let preview = rollout.baseline.preview.iter().filter(|_| !rollout.preview.is_at_stable());
+    let verbatim =
+        |rule: &RuleSeen| RuleWrite { rule: rule.rule.clone(), actions: rule.actions.clone(), only_if: None };
+    let rules: Vec<RuleWrite> = production.chain(preview).map(verbatim).collect();
+    if !rules.is_empty() {
+        advance::perform(rollout, Write::GoHome { rules }, now, effects);
+    }
 }
 
 /// Whether a look says, positively, that home has no healthy target and the canary has some.

@@ -13,6 +13,7 @@ mod gate;
 mod harm;
 mod home;
 mod look;
+mod preview;
 pub mod report;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ pub use timer::next_wake_up;
 
 use crate::ids::RolloutId;
 use crate::plan::Plan;
-use crate::rollout::{Baseline, CanaryAsk, Phase, Rollout, SCHEMA, StepState, Timer};
+use crate::rollout::{Baseline, CanaryAsk, Phase, Preview, Rollout, SCHEMA, StepState, Timer};
 use crate::spec::RolloutSpec;
 use crate::weight::Weight;
 use effect::{Announcement, Effect, Transition};
@@ -119,6 +120,7 @@ impl Rollout {
             commanded: Weight::ZERO,
             verified: Weight::ZERO,
             verified_at: now.at,
+            preview: Preview::default(),
             asked_of_canary: CanaryAsk::Nothing,
             generation: 0,
             answered: 0,

@@ -18,7 +18,7 @@ pub struct Report {
     pub rollout: RolloutId,
     /// The spec's name.
     pub name: String,
-    /// `Canary`.
+    /// `Canary`, `BlueGreen`.
     pub strategy: String,
     /// `Progressing`, `Paused`, `Aborting`, `Healthy`, `Degraded`.
     pub phase: String,
@@ -162,7 +162,7 @@ pub fn report(rollout: &Rollout, now: Now) -> Report {
     Report {
         rollout: rollout.id.clone(),
         name: rollout.spec.name.clone(),
-        strategy: "Canary".to_owned(),
+        strategy: rollout.spec.strategy.name().to_owned(),
         phase: rollout.phase.name().to_owned(),
         message: message(rollout),
         waiting_on: waiting_on(rollout),
@@ -264,6 +264,9 @@ fn forward(rollout: &Rollout) -> String {
         }
         (StepState::Working { .. }, Step::SetWeight { canary, needs }) => {
             format!("{canary} % on every rule, with {needs} healthy canary targets, {healthy} so far")
+        }
+        (StepState::Working { .. }, Step::Preview { needs }) => {
+            format!("the preview to show the canary, with {needs} healthy targets, {healthy} so far")
         }
         (StepState::Working { .. }, Step::Pause { .. } | Step::Analysis { .. } | Step::Bake { .. }) => {
             rollout.current().to_string()

@@ -27,6 +27,12 @@ pub const BAKE_MINUTES_DEFAULT: u32 = 5;
 pub const SCALE_DOWN_SECONDS: RangeInclusive<u32> = 0..=86_400;
 /// As Argo Rollouts.
 pub const SCALE_DOWN_SECONDS_DEFAULT: u32 = 30;
+/// `scaleDownDelaySeconds` of blue/green: as the bake of a canary, and for the same reason.
+pub const SWITCHED_SECONDS_DEFAULT: u32 = BAKE_MINUTES_DEFAULT * 60;
+/// `autoPromotionSeconds`
+pub const AUTO_PROMOTION_SECONDS: RangeInclusive<u32> = 1..=86_400;
+/// `preview.port`
+pub const PORT: RangeInclusive<u32> = 1..=65_535;
 /// `setCanaryScale.replicas`, ECS's limit of tasks per service.
 pub const REPLICAS: RangeInclusive<u32> = 1..=5000;
 /// `setCanaryScale.weight`

@@ -3,6 +3,7 @@
 //! The types here are the meaning of a spec. Reading YAML into them, with every mistake named at its line and
 //! column, is `reader`'s part.
 
+mod blue_green;
 mod document;
 mod error;
 mod limits;
@@ -12,6 +13,7 @@ mod reader;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+pub use self::blue_green::{AutoPromotion, BlueGreenSpec, PreviewSpec};
 pub use self::document::schema;
 pub use self::error::{Mistake, SpecError};
 pub use self::lint::{Lint, lint, print, read};
@@ -56,6 +58,8 @@ pub enum WorkloadSpec {
 pub enum StrategySpec {
     /// Step by step.
     Canary(CanarySpec),
+    /// All at once, after a look at it.
+    BlueGreen(BlueGreenSpec),
 }
 
 /// A canary: steps, then a bake at 100 %, then promotion and clean-up.
@@ -189,11 +193,45 @@ pub enum NoDataPolicy {
 impl StrategySpec {
     /// Returns the names of the metrics that its analysis steps judge, one by one, in order, as often as they are.
     pub fn judged(&self) -> impl Iterator<Item = &str> {
-        let Self::Canary(canary) = self;
-        canary.steps.iter().flat_map(|step| match step {
-            CanaryStep::Analysis { metrics } => metrics.iter().map(String::as_str).collect(),
-            CanaryStep::SetWeight(_) | CanaryStep::SetCanaryScale(_) | CanaryStep::Pause { .. } => Vec::new(),
-        })
+        let lists: Vec<&Vec<String>> = match self {
+            Self::Canary(canary) => canary.steps.iter().filter_map(CanaryStep::judged).collect(),
+            Self::BlueGreen(blue_green) => vec![&blue_green.pre_promotion, &blue_green.post_promotion],
+        };
+        lists.into_iter().flatten().map(String::as_str)
+    }
+
+    /// Returns its name as reports show it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Canary(_) => "Canary",
+            Self::BlueGreen(_) => "BlueGreen",
+        }
+    }
+
+    /// Returns how long the canary keeps its tasks after an abort.
+    pub fn abort_scale_down_delay(&self) -> SignedDuration {
+        match self {
+            Self::Canary(canary) => canary.abort_scale_down_delay,
+            Self::BlueGreen(blue_green) => blue_green.abort_scale_down_delay,
+        }
+    }
+
+    /// Returns where the new revision can be met before it has users.
+    pub fn preview(&self) -> Option<PreviewSpec> {
+        match self {
+            Self::Canary(_) => None,
+            Self::BlueGreen(blue_green) => blue_green.preview,
+        }
+    }
+}
+
+impl CanaryStep {
+    /// Returns the metrics that it judges.
+    fn judged(&self) -> Option<&Vec<String>> {
+        match self {
+            Self::Analysis { metrics } => Some(metrics),
+            Self::SetWeight(_) | Self::SetCanaryScale(_) | Self::Pause { .. } => None,
+        }
     }
 }
 

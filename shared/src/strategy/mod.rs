@@ -1,5 +1,6 @@
 //! Strategies are compilers: a spec becomes an explicit list of steps before anything moves.
 
+mod blue_green;
 mod canary;
 
 use crate::plan::Plan;
@@ -10,6 +11,7 @@ use crate::weight::Weight;
 pub fn compile(spec: &RolloutSpec, stable_tasks: u32) -> Plan {
     match &spec.strategy {
         StrategySpec::Canary(canary) => canary::compile(canary, stable_tasks),
+        StrategySpec::BlueGreen(blue_green) => blue_green::compile(blue_green, stable_tasks),
     }
 }
 
@@ -28,5 +30,7 @@ pub struct Shortfall {
 pub fn shortfalls(spec: &RolloutSpec, stable_tasks: u32) -> Vec<Shortfall> {
     match &spec.strategy {
         StrategySpec::Canary(canary) => canary::shortfalls(canary, stable_tasks),
+        // The one weight is everything, and everything has the stable side's full count.
+        StrategySpec::BlueGreen(_) => Vec::new(),
     }
 }

@@ -221,8 +221,12 @@ impl Stage {
                     let pair = (&rollout.baseline.stable.group, &rollout.baseline.canary.group);
                     let share = |seen: &RuleSeen| machine::share(seen, pair.0, pair.1).ok();
                     let live = rules.iter().find(|seen| seen.rule == *rule);
-                    let written =
-                        RuleSeen { rule: rule.clone(), label: "written".to_owned(), actions: actions.clone() };
+                    let written = RuleSeen {
+                        rule: rule.clone(),
+                        label: "written".to_owned(),
+                        actions: actions.clone(),
+                        site: None,
+                    };
                     if let (Some(written), Some(live)) = (share(&written), live.and_then(share)) {
                         self.watch().weighs(written, live, now);
                     }

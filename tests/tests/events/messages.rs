@@ -10,7 +10,7 @@ use tidegate::fault::{Fault, Obstacle, Outcome};
 use tidegate::ids::{AlarmArn, RolloutId, RuleArn, ServiceArn, TargetGroupArn, TaskArn, TaskDefinitionArn};
 use tidegate::machine::effect::{Announcement, Effect, RuleWrite, Transition, Weighted, Write};
 use tidegate::machine::event::{AlarmChange, Command, Event, TaskChange, Verb};
-use tidegate::observation::{Action, AlarmState, Health, Observation, Read, RulePlace, RuleRef, RuleSeen};
+use tidegate::observation::{Action, AlarmState, Health, Observation, Read, RulePlace, RuleRef, RuleSeen, Site};
 use tidegate::spec::MetricSource;
 use tidegate::weight::Weight;
 
@@ -35,6 +35,7 @@ fn events() -> Vec<Event> {
             Action::Other { kind: "authenticate-oidc".to_owned(), body: "{\"a\":1}".to_owned() },
             Action::Forward { order: Some(2), groups: vec![(group, 200)], stickiness: None },
         ],
+        site: Some(Site { port: 80 }),
     };
     let observation = Observation {
         generation: u64::MAX,
@@ -43,7 +44,8 @@ fn events() -> Vec<Event> {
         canary: Read::Unknown(Fault::permanent(Obstacle::AccessDenied, "ecs:DescribeServices")),
         stable_health: Read::Is(Health { healthy: 4, ..Health::default() }),
         canary_health: Read::Is(Health::default()),
-        rules: Read::Is(vec![rule]),
+        rules: Read::Is(vec![rule.clone()]),
+        preview: Read::Is(vec![rule]),
         alarms: Read::Is(BTreeMap::from([("5xx".to_owned(), AlarmState::InsufficientData)])),
     };
     let readings =
@@ -90,6 +92,7 @@ fn effects(rollout: &RolloutId, measure: &MeasureRequest) -> Vec<Effect> {
     let writes = [
         Write::SetWeights { canary: Weight::per_mille(125).unwrap(), rules: vec![write(Some(forward(0)))] },
         Write::GoHome { rules: vec![write(None)] },
+        Write::Preview { rules: vec![write(Some(forward(0)))] },
         Write::Deploy { service: service.clone(), revision, tasks: 3 },
         Write::Scale { service: service.clone(), tasks: 0, unless_weighted: Some(weighted) },
         Write::Scale { service, tasks: 4, unless_weighted: None },

@@ -78,12 +78,14 @@ fn rollout(stable: &ServiceArn, canary: &ServiceArn, at: Timestamp) -> Rollout {
             groups: vec![(stable.group.clone(), 1), (canary.group.clone(), 0)],
             stickiness: None,
         }],
+        site: None,
     };
     let baseline = Baseline {
         stable,
         canary,
         revision: TaskDefinitionArn::new("arn:aws:ecs:x:1:task-definition/web:2"),
         rules: vec![rule],
+        preview: vec![],
         alarms: BTreeMap::new(),
     };
     let plan = Plan { steps: vec![Step::Deploy { tasks: 1 }, Step::Promote, Step::CleanUp { delay: minute }] };

@@ -18,7 +18,7 @@ use crate::aws::classify::{fault, outcome};
 use crate::aws::config::once;
 use crate::fault::{Fault, Obstacle, Outcome};
 use crate::ids::{RuleArn, TargetGroupArn};
-use crate::observation::{Action, GroupSeen, Health, RulePlace, RuleRef, RuleSeen};
+use crate::observation::{Action, GroupSeen, Health, RulePlace, RuleRef, RuleSeen, Site};
 use crate::ports::TrafficRouter;
 
 const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
@@ -124,6 +124,8 @@ impl LoadBalancers {
                 found.push(rule_seen(rule, &named)?);
             }
         }
+        let port = listener.port().and_then(|port| u16::try_from(port).ok());
+        found.iter_mut().for_each(|rule| rule.site = port.map(|port| Site { port }));
         Ok(found)
     }
 }
@@ -222,7 +224,7 @@ fn default_action(arn: &str, actions: &[aws::Action], listener: &str) -> Result<
 
 fn whole(rule: RuleRef, label: String, actions: &[aws::Action]) -> Result<RuleSeen, Fault> {
     match actions::read(actions) {
-        Ok(actions) => Ok(RuleSeen { rule, label, actions }),
+        Ok(actions) => Ok(RuleSeen { rule, label, actions, site: None }),
         Err(why) => Err(Fault::permanent(Obstacle::Invalid, format!("{label}: {why}"))),
     }
 }

@@ -1,6 +1,7 @@
 //! The machine against a world that does what it is told, but for what each test changes.
 
 mod adversity;
+mod blue_green;
 
 use super::effect::{Effect, Transition, Write};
 use super::event::{AlarmChange, Command, Event, TaskChange, Verb};
@@ -12,13 +13,14 @@ use crate::observation::{AlarmState, Health, Observation, Read};
 use crate::plan::Step;
 use crate::rollout::{AbortReason, PauseReason, Phase, Rollout};
 use crate::spec::{MetricSource, MetricSpec, NoDataPolicy, Threshold};
-use crate::test_support::{alarm, at, begin, look, per_cent, revision, seconds};
+use crate::test_support::{alarm, at, begin, look, per_cent, preview_rule, revision, seconds};
 use crate::weight::Weight;
 
 /// A rollout, and a world that answers at once.
 struct Bench {
     rollout: Rollout,
     weight: Weight,
+    preview: Weight,
     tasks: u32,
     deployed: bool,
     second: i64,
@@ -39,6 +41,7 @@ impl Bench {
         Self {
             rollout: begin(steps),
             weight: Weight::ZERO,
+            preview: Weight::ZERO,
             tasks: 0,
             deployed: false,
             second: 0,
@@ -78,6 +81,8 @@ impl Bench {
                 {
                     canary.task_definition = revision(1);
                 }
+                let previews = &self.rollout.baseline.preview;
+                seen.preview = Read::Is(previews.iter().map(|_| preview_rule(self.preview)).collect());
                 (self.bend)(&mut seen);
                 Some(Event::Observed(Box::new(seen)))
             }
@@ -87,7 +92,16 @@ impl Bench {
                 if outcome == fault::Outcome::Applied {
                     match write {
                         Write::SetWeights { canary, .. } => self.weight = canary,
-                        Write::GoHome { .. } => self.weight = Weight::ZERO,
+                        Write::GoHome { rules } => {
+                            let preview = preview_rule(Weight::ZERO).rule;
+                            if rules.iter().any(|write| write.rule != preview) {
+                                self.weight = Weight::ZERO;
+                            }
+                            if rules.iter().any(|write| write.rule == preview) {
+                                self.preview = Weight::ZERO;
+                            }
+                        }
+                        Write::Preview { .. } => self.preview = Weight::FULL,
                         Write::Deploy { tasks, .. } => (self.tasks, self.deployed) = (tasks, true),
                         Write::Scale { service, tasks, .. } => {
                             if service == self.rollout.baseline.canary.service {
@@ -312,7 +326,7 @@ fn a_refused_forward_write_goes_home_and_a_refused_way_home_is_tried_on() {
     let mut bench = Bench::new(usual());
     bench.answer = |write| match write {
         Write::Deploy { .. } => fault::Outcome::Applied,
-        Write::SetWeights { .. } | Write::GoHome { .. } | Write::Scale { .. } => {
+        Write::SetWeights { .. } | Write::Preview { .. } | Write::GoHome { .. } | Write::Scale { .. } => {
             fault::Outcome::NotApplied { fault: Fault::permanent(Obstacle::AccessDenied, "no") }
         }
     };

@@ -13,7 +13,6 @@ use crate::spec::{
 impl From<&RolloutSpec> for RolloutDocument {
     fn from(spec: &RolloutSpec) -> Self {
         let WorkloadSpec::TwinServices { cluster, services } = &spec.workload;
-        let StrategySpec::Canary(canary) = &spec.strategy;
         Self {
             api_version: ApiVersion::V1Alpha1,
             kind: Kind::Rollout,
@@ -24,7 +23,10 @@ impl From<&RolloutSpec> for RolloutDocument {
                 alarms: spec.alarms.clone(),
                 progress_deadline_seconds: counted(spec.progress_deadline.as_secs()),
                 metrics: spec.metrics.iter().map(Metric::from).collect(),
-                strategy: Strategy::Canary(Canary::from(canary)),
+                strategy: match &spec.strategy {
+                    StrategySpec::Canary(canary) => Strategy::Canary(canary.into()),
+                    StrategySpec::BlueGreen(blue_green) => Strategy::BlueGreen(blue_green.into()),
+                },
             },
         }
     }
@@ -95,6 +97,6 @@ impl From<&MetricSpec> for Metric {
 }
 
 /// A count that the reader has bounded.
-fn counted(count: i64) -> u32 {
+pub fn counted(count: i64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -1,5 +1,6 @@
 //! The written form of a spec: what `lint` and `init` print, and what the published schema describes.
 
+mod blue_green;
 mod from;
 mod scalars;
 
@@ -7,6 +8,7 @@ use jiff::SignedDuration;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
+use self::blue_green::BlueGreen;
 use self::scalars::{Dimensions, Duration, Percent, Yes};
 use super::limits;
 
@@ -87,6 +89,8 @@ struct Twins {
 enum Strategy {
     /// Step by step, then a bake at 100 %, then promotion and clean-up.
     Canary(Canary),
+    /// All at once, after a look at it: a preview, one switch, and the old side beside it for a while.
+    BlueGreen(BlueGreen),
 }
 
 #[derive(Serialize, JsonSchema)]

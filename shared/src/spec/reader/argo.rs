@@ -19,6 +19,8 @@ pub enum Scope {
     Strategy,
     /// `strategy.canary`
     Canary,
+    /// `strategy.blueGreen`
+    BlueGreen,
     /// One of `steps`.
     Step,
     /// `setCanaryScale`
@@ -72,6 +74,7 @@ fn of_argo(scope: Scope, key: &str) -> Option<Known> {
         Scope::Workload => of_workload(key),
         Scope::Strategy => of_strategy(key),
         Scope::Canary => of_canary(key),
+        Scope::BlueGreen => of_blue_green(key),
         Scope::Step => of_step(key),
         Scope::Analysis => of_analysis(key),
         Scope::Metric => of_metric(key),
@@ -137,10 +140,6 @@ fn of_workload(key: &str) -> Option<Known> {
 
 fn of_strategy(key: &str) -> Option<Known> {
     match key {
-        "blueGreen" => later(
-            "this strategy",
-            "write a `canary` with the steps `setCanaryScale: {weight: 100}`, `pause: {}`, `setWeight: 100`",
-        ),
         "rolling" | "rollingUpdate" => later("this strategy", "write a `canary`; without a load balancer let ECS roll"),
         "linear" => later("this strategy", "write a `canary` with one `setWeight` for each step"),
         _ => None,
@@ -177,6 +176,25 @@ fn of_canary(key: &str) -> Option<Known> {
             "analysis in the background",
             "write `analysis` steps, and name CloudWatch alarms in `spec.alarms`: they are watched throughout",
         ),
+        _ => None,
+    }
+}
+
+fn of_blue_green(key: &str) -> Option<Known> {
+    match key {
+        "activeService" => unsupported(
+            "traffic moves on the listener rules that name both target groups, found at start",
+            "drop it; `tidegate plan` lists the rules",
+        ),
+        "previewService" => unsupported(
+            "the preview is a test listener that forwards to both target groups",
+            "write `preview: {port: 9443}`",
+        ),
+        "maxUnavailable" => unsupported("the old side keeps its tasks until the new one has all traffic", "drop it"),
+        "scaleDownDelayRevisionLimit" => unsupported("there are two services, so at most one waits", "drop it"),
+        "previewMetadata" | "activeMetadata" | "antiAffinity" => {
+            unsupported("ECS tasks get no labels from a rollout", "write tags or placement constraints on the service")
+        }
         _ => None,
     }
 }

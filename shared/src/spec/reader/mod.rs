@@ -1,6 +1,7 @@
 //! YAML or JSON into a `RolloutSpec`, with every mistake named at its line and column.
 
 mod argo;
+mod blue_green;
 mod metric;
 mod strategy;
 mod tree;

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::argo::Scope;
+use super::blue_green::blue_green;
 use super::distinct;
 use super::metric::Metrics;
 use super::tree::Value;
@@ -12,9 +13,16 @@ use crate::weight::Weight;
 
 /// Reads the strategy; analysis steps may name these metrics.
 pub fn strategy(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<StrategySpec> {
-    let (_, at) = walk.one_of(at, Scope::Strategy, &["canary"])?;
+    let (kind, at) = walk.one_of(at, Scope::Strategy, &["canary", "blueGreen"])?;
+    match kind {
+        "canary" => canary(walk, &at, metrics).map(StrategySpec::Canary),
+        _ => blue_green(walk, &at, metrics).map(StrategySpec::BlueGreen),
+    }
+}
+
+fn canary(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<CanarySpec> {
     let names = ["steps", "bakeTimeInMinutes", "scaleDownDelaySeconds", "abortScaleDownDelaySeconds"];
-    let fields = walk.fields(&at, Scope::Canary, &names)?;
+    let fields = walk.fields(at, Scope::Canary, &names)?;
     let steps = fields.required(walk, "steps", "steps: [{setWeight: 20}, {pause: {}}]");
     let steps = steps.and_then(|at| steps_of(walk, &at, metrics));
     let bake = fields.get("bakeTimeInMinutes").map_or(Some(limits::BAKE_MINUTES_DEFAULT), |at| {
@@ -31,12 +39,12 @@ pub fn strategy(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<S
         let problem = "0 removes the canary as soon as it has drained; in Argo Rollouts 0 means never";
         walk.warn(&at, wrong(Mistake::Contradiction, problem, "write the seconds for which you want to look at it"));
     }
-    Some(StrategySpec::Canary(CanarySpec {
+    Some(CanarySpec {
         steps: steps?,
         bake: SignedDuration::from_mins(bake?.into()),
         scale_down_delay: SignedDuration::from_secs(scale_down?.into()),
         abort_scale_down_delay: SignedDuration::from_secs(abort_scale_down?.into()),
-    }))
+    })
 }
 
 fn steps_of(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<Vec<CanaryStep>> {
@@ -155,17 +163,22 @@ impl Climb {
             let problem = "`analysis` stands before any traffic: the canary has nothing to measure";
             walk.note(at, wrong(Mistake::Contradiction, problem, "write a `setWeight` above 0 before it"));
         }
-        let fields = walk.fields(at, Scope::Analysis, &["metrics"])?;
-        let names = fields.required(walk, "metrics", "metrics: [http-5xx-rate]")?;
-        let items = walk.list(&names, limits::METRICS_MAX)?;
-        if items.is_empty() {
-            let hint = "name at least one of `spec.metrics`";
-            walk.note(&names, wrong(Mistake::OutOfRange, "`metrics` is empty: nothing would be judged", hint));
-            return None;
-        }
-        let judged = distinct(walk, &items, |walk, item| metric_name(walk, item, metrics))?;
+        let judged = judged(walk, at, metrics)?;
         traffic.then_some(CanaryStep::Analysis { metrics: judged })
     }
+}
+
+/// Reads which metrics an analysis judges.
+pub fn judged(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<Vec<String>> {
+    let fields = walk.fields(at, Scope::Analysis, &["metrics"])?;
+    let names = fields.required(walk, "metrics", "metrics: [http-5xx-rate]")?;
+    let items = walk.list(&names, limits::METRICS_MAX)?;
+    if items.is_empty() {
+        let hint = "name at least one of `spec.metrics`";
+        walk.note(&names, wrong(Mistake::OutOfRange, "`metrics` is empty: nothing would be judged", hint));
+        return None;
+    }
+    distinct(walk, &items, |walk, item| metric_name(walk, item, metrics))
 }
 
 fn metric_name(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<String> {

@@ -260,6 +260,18 @@ impl Walk {
         Some(duration)
     }
 
+    /// Reads `true` or `false`.
+    pub fn truth(&mut self, at: &At<'_>) -> Option<bool> {
+        if let Value::Scalar { text, plain: true } = &at.node.value
+            && shape(text) == Shape::Truth
+        {
+            return Some(is_true(at.node));
+        }
+        let problem = format!("{} is {}; it must be `true` or `false`", named(&at.path), found(at.node));
+        self.note(at, wrong(Mistake::WrongType, problem, "write `true` or `false`"));
+        None
+    }
+
     /// Reads one of a few words.
     pub fn word<T: Copy>(&mut self, at: &At<'_>, words: &[(&'static str, T)]) -> Option<T> {
         let text = self.text(at)?;
