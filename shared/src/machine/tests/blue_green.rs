@@ -6,7 +6,7 @@ use crate::rollout::Homeward;
 use crate::spec::{AutoPromotion, BlueGreenSpec, PreviewSpec, StrategySpec};
 use crate::strategy;
 
-fn spec() -> BlueGreenSpec {
+pub fn spec() -> BlueGreenSpec {
     BlueGreenSpec {
         preview: Some(PreviewSpec { port: 9443 }),
         preview_tasks: Some(1),
@@ -18,8 +18,15 @@ fn spec() -> BlueGreenSpec {
     }
 }
 
-/// A blue/green rollout beside four stable tasks.
+/// A blue/green rollout beside four stable tasks, under way.
 fn blue_green(spec: BlueGreenSpec) -> Bench {
+    let mut bench = prepared(spec);
+    bench.give(vec![Event::Tick]);
+    bench
+}
+
+/// A blue/green rollout beside four stable tasks, before anything moves.
+pub fn prepared(spec: BlueGreenSpec) -> Bench {
     let mut bench = Bench::new(vec![Step::Promote]);
     if spec.preview.is_some() {
         bench.rollout.baseline.preview = vec![preview_rule(Weight::ZERO)];
@@ -27,7 +34,6 @@ fn blue_green(spec: BlueGreenSpec) -> Bench {
     bench.rollout.spec.strategy = StrategySpec::BlueGreen(spec);
     bench.rollout.plan = strategy::compile(&bench.rollout.spec, 4);
     bench.rollout.spec.metrics = vec![judged().rollout.spec.metrics.remove(0)];
-    bench.give(vec![Event::Tick]);
     bench
 }
 

@@ -2,6 +2,7 @@
 
 mod adversity;
 mod blue_green;
+mod matrix;
 
 use super::effect::{Effect, Transition, Write};
 use super::event::{AlarmChange, Command, Event, TaskChange, Verb};
@@ -29,6 +30,8 @@ struct Bench {
     told: Vec<Transition>,
     bend: fn(&mut Observation),
     answer: fn(&Write) -> fault::Outcome,
+    /// Writes whose performer dies before it answers.
+    mute: fn(&Write) -> bool,
     reading: Found,
 }
 
@@ -50,6 +53,7 @@ impl Bench {
             told: vec![],
             bend: |_| {},
             answer: applied,
+            mute: |_| false,
             reading: Found::Value { value: 0.0, samples: 100 },
         }
     }
@@ -88,6 +92,9 @@ impl Bench {
             }
             Effect::Perform { token, write } => {
                 self.writes.push(write.to_string());
+                if (self.mute)(&write) {
+                    return None;
+                }
                 let outcome = (self.answer)(&write);
                 if outcome == fault::Outcome::Applied {
                     match write {
