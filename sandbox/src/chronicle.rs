@@ -93,6 +93,7 @@ impl Chronicle {
                 | AbortReason::Person { .. }
                 | AbortReason::Blocked { .. }
                 | AbortReason::Unhealthy { .. }
+                | AbortReason::Gone { .. }
                 | AbortReason::ProgressDeadline { .. },
             )
             | None => None,

@@ -17,34 +17,19 @@ pub struct Plan {
 impl Plan {
     /// Returns the highest share that the steps up to and with `cursor` give the canary.
     pub fn highest_until(&self, cursor: usize) -> Weight {
-        let weights = self.steps.iter().take(cursor + 1).filter_map(|step| match step {
-            Step::SetWeight { canary, .. } => Some(*canary),
-            Step::Deploy { .. }
-            | Step::Scale { .. }
-            | Step::Preview { .. }
-            | Step::Pause { .. }
-            | Step::Analysis { .. }
-            | Step::Bake { .. }
-            | Step::Promote
-            | Step::CleanUp { .. } => None,
-        });
-        weights.max().unwrap_or(Weight::ZERO)
+        let weights = self.steps.iter().take(cursor + 1).filter_map(Step::share);
+        weights.map(|(canary, _)| canary).max().unwrap_or(Weight::ZERO)
+    }
+
+    /// Returns how many healthy targets the canary needs for a share that the steps up to and with `cursor` gave it.
+    pub fn needs_of(&self, share: Weight, cursor: usize) -> Option<u32> {
+        let mut shares = self.steps.iter().take(cursor + 1).filter_map(Step::share);
+        shares.find_map(|(canary, needs)| (canary >= share).then_some(needs))
     }
 
     /// Returns how many healthy targets the canary needs to carry everything.
     pub fn needs_at_full(&self) -> u32 {
-        let needs = self.steps.iter().filter_map(|step| match step {
-            Step::SetWeight { needs, .. } => Some(*needs),
-            Step::Deploy { .. }
-            | Step::Scale { .. }
-            | Step::Preview { .. }
-            | Step::Pause { .. }
-            | Step::Analysis { .. }
-            | Step::Bake { .. }
-            | Step::Promote
-            | Step::CleanUp { .. } => None,
-        });
-        needs.max().unwrap_or(1)
+        self.steps.iter().filter_map(Step::share).map(|(_, needs)| needs).max().unwrap_or(1)
     }
 }
 
@@ -103,6 +88,21 @@ pub enum Step {
 const MEASURING_SETTLES: SignedDuration = SignedDuration::from_mins(2);
 
 impl Step {
+    /// Returns the share that the step gives the canary, and the healthy targets without which it does not.
+    pub fn share(&self) -> Option<(Weight, u32)> {
+        match self {
+            Self::SetWeight { canary, needs } => Some((*canary, *needs)),
+            Self::Deploy { .. }
+            | Self::Scale { .. }
+            | Self::Preview { .. }
+            | Self::Pause { .. }
+            | Self::Analysis { .. }
+            | Self::Bake { .. }
+            | Self::Promote
+            | Self::CleanUp { .. } => None,
+        }
+    }
+
     /// Returns the least time that the step takes: what the spec asks for, nothing for tasks to become healthy.
     pub fn least(&self, spec: &RolloutSpec) -> SignedDuration {
         match self {

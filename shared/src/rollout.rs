@@ -1,5 +1,7 @@
 //! The persisted record of one rollout. Only `machine::step` changes it.
 
+mod waits;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +11,7 @@ use crate::analysis::AnalysisRun;
 use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskArn, TaskDefinitionArn};
 use crate::observation::{Observation, RuleSeen};
 use crate::plan::{Plan, Step};
+pub use crate::rollout::waits::{Gone, Thin, Waits};
 use crate::spec::RolloutSpec;
 use crate::weight::Weight;
 
@@ -54,6 +57,9 @@ pub struct Rollout {
     /// How far the preview follows the canary.
     #[serde(default, skip_serializing_if = "Preview::is_at_stable")]
     pub preview: Preview,
+    /// The highest share that a write was answered for as applied: live weights below it are somebody else's doing.
+    #[serde(default, skip_serializing_if = "Weight::is_zero")]
+    pub applied: Weight,
     /// The canary service as we asked for it last.
     pub asked_of_canary: CanaryAsk,
     /// The last generation given out, to a look or to a write.
@@ -71,6 +77,9 @@ pub struct Rollout {
     /// When somebody else's hand was first seen; it is believed when a later look still shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Timestamp>,
+    /// What holds it back though nobody paused it.
+    #[serde(default, skip_serializing_if = "Waits::is_empty")]
+    pub waits: Waits,
     /// Writes that failed since the last one that worked, and why the last did.
     pub trouble: Option<Trouble>,
     /// What is known of the canary's tasks from their own events.
@@ -207,6 +216,11 @@ pub enum AbortReason {
         /// What was seen.
         why: String,
     },
+    /// Something that it moves was deleted by hand.
+    Gone {
+        /// What, and what became of the way home.
+        what: String,
+    },
     /// No progress for the spec's deadline.
     ProgressDeadline {
         /// Which step.
@@ -226,6 +240,9 @@ pub enum Homeward {
     Draining {
         /// When home was first read back.
         home_at: Timestamp,
+        /// Why the canary keeps its tasks all the same: home is worse, and a person is called.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept: Option<String>,
     },
     /// Held: home was last seen without a healthy target while the canary had some. A person is called.
     Held {
@@ -308,6 +325,9 @@ pub struct InFlight {
     pub token: u64,
     /// What is being written, for people.
     pub what: String,
+    /// The canary's share that it gives, where it sets one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Weight>,
     /// When its performer has certainly stopped.
     pub expires_at: Timestamp,
 }
@@ -358,6 +378,9 @@ pub struct TaskFact {
     pub stopped_reason: Option<String>,
 }
 
+/// Stands for a step in a record that has none, which is broken: it does nothing, and waits for a person.
+const NO_STEP: Step = Step::Pause { duration: None };
+
 impl Rollout {
     /// Whether it has reached its end.
     pub fn is_finished(&self) -> bool {
@@ -369,8 +392,7 @@ impl Rollout {
 
     /// Returns the current step.
     pub fn current(&self) -> &Step {
-        let last = self.plan.steps.len().saturating_sub(1);
-        &self.plan.steps[self.cursor.min(last)]
+        self.plan.steps.get(self.cursor).or(self.plan.steps.last()).unwrap_or(&NO_STEP)
     }
 
     /// Returns the services whose events concern it.
@@ -414,6 +436,7 @@ impl std::fmt::Display for AbortReason {
             Self::Person { by } => write!(f, "{by} said `abort`"),
             Self::Blocked { why } => write!(f, "a write is refused: {why}"),
             Self::Unhealthy { why } => write!(f, "the canary is not well: {why}"),
+            Self::Gone { what } => write!(f, "deleted by hand: {what}"),
             Self::ProgressDeadline { step, waiting_on } => {
                 write!(f, "no progress within the deadline at {step}: {waiting_on}")
             }

@@ -122,6 +122,7 @@ fn because(reason: &AbortReason) -> &'static str {
         AbortReason::Person { .. } => "Person",
         AbortReason::Blocked { .. } => "Blocked",
         AbortReason::Unhealthy { .. } => "Unhealthy",
+        AbortReason::Gone { .. } => "Gone",
         AbortReason::ProgressDeadline { .. } => "ProgressDeadline",
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub const WHOLE: u16 = 1000;
 
 /// The canary's share of a rule's traffic, 0 to 1000 per mille; the rest is the stable side's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct Weight(u16);
 
@@ -27,6 +27,11 @@ impl Weight {
     /// Takes a share in per mille.
     pub fn per_mille(share: u16) -> Result<Self, OverTheWhole> {
         if share > WHOLE { Err(OverTheWhole(share)) } else { Ok(Self(share)) }
+    }
+
+    /// Whether the canary has no traffic.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::ZERO
     }
 
     /// Returns the canary's share in per mille.

@@ -60,6 +60,7 @@ fn reasons() -> Vec<AbortReason> {
         AbortReason::Person { by: "X".into() },
         AbortReason::Unhealthy { why: why() },
         AbortReason::Blocked { why: why() },
+        AbortReason::Gone { what: why() },
         AbortReason::ProgressDeadline { step: "S".into(), waiting_on: why() },
     ];
     for reason in &reasons {
@@ -70,6 +71,7 @@ fn reasons() -> Vec<AbortReason> {
             | AbortReason::Person { .. }
             | AbortReason::Unhealthy { .. }
             | AbortReason::Blocked { .. }
+            | AbortReason::Gone { .. }
             | AbortReason::ProgressDeadline { .. } => {}
         }
     }

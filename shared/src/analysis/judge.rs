@@ -64,6 +64,21 @@ pub fn take(run: &mut AnalysisRun, spec: &RolloutSpec, readings: Vec<Reading>, n
     run.not_before = if again { now + ASK_AGAIN } else { now };
 }
 
+/// Counts a question that nobody answered in time as an error of the provider, for each window that it was about.
+pub fn lost(run: &mut AnalysisRun, spec: &RolloutSpec, now: Timestamp) {
+    run.asked = None;
+    run.not_before = now;
+    for tally in &mut run.tallies {
+        let Some(metric) = spec.metric(&tally.metric) else { continue };
+        if tally.successful < metric.count && now >= ready_at(tally, metric) {
+            let (from, to) = (tally.next_from, tally.next_from + metric.interval);
+            tally.errors += 1;
+            let found = Found::Error { why: "the measurement was not answered".to_owned() };
+            tally.last = Some(Reading { metric: metric.name.clone(), from, to, found });
+        }
+    }
+}
+
 /// Counts one reading; false if its window is to be asked for again.
 fn count(tally: &mut Tally, metric: &MetricSpec, reading: Reading, now: Timestamp) -> bool {
     let may_still_come = now < reading.to + METRIC_LATEST;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::RolloutId;
 use crate::spec::MetricSource;
 
-pub use judge::{METRIC_LAG, begin, due, judge, ready_at, take};
+pub use judge::{METRIC_LAG, begin, due, judge, lost, ready_at, take};
 
 /// What the analysis function is asked: self-contained, so that it needs no other right than reading metrics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

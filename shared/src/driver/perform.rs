@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::{Driver, OPERATION, Reach, World};
 use crate::events::Message;
-use crate::fault::{Fault, Outcome};
+use crate::fault::{Fault, Obstacle, Outcome};
 use crate::ids::{RolloutId, TargetGroupArn};
 use crate::machine::effect::{Announcement, Effect, RuleWrite, Weighted, Write};
 use crate::machine::event::Event;
@@ -92,10 +92,10 @@ impl<P: World> Driver<'_, P> {
         let baseline = &rollout.baseline;
         let WorkloadSpec::TwinServices { cluster, .. } = &rollout.spec.workload;
         let names = [baseline.stable.service.name(), baseline.canary.service.name()];
-        let refs = |rules: &[RuleSeen]| rules.iter().map(|rule| rule.rule.clone()).collect();
-        let (rules, preview): (Vec<RuleRef>, Vec<RuleRef>) = (refs(&baseline.rules), refs(&baseline.preview));
+        let refs = |rules: &[RuleSeen]| -> Vec<RuleRef> { rules.iter().map(|rule| rule.rule.clone()).collect() };
+        let (rules, preview) = (refs(&baseline.rules), refs(&baseline.preview));
         let ((services, rules, preview), (stable_health, canary_health, alarms)) = join(
-            join3(self.ports.services(cluster, &names), self.ports.rules(&rules), async {
+            join3(self.ports.services(cluster, &names), self.rules_left(&rules), async {
                 if preview.is_empty() { Ok(Vec::new()) } else { self.ports.rules(&preview).await }
             }),
             join3(
@@ -116,6 +116,19 @@ impl<P: World> Driver<'_, P> {
             rules: rules.into(),
             preview: preview.into(),
             alarms: alarms.into(),
+        }
+    }
+
+    /// Reads the rules, as far as they are there: one that was deleted must not hide the others.
+    async fn rules_left(&self, asked: &[RuleRef]) -> Result<Vec<RuleSeen>, Fault> {
+        let gone = |fault: &Fault| matches!(fault, Fault::Permanent { reason: Obstacle::NotFound, .. });
+        match self.ports.rules(asked).await {
+            Err(fault) if gone(&fault) => {
+                let each = join_all(asked.iter().map(|rule| self.ports.rules(std::slice::from_ref(rule)))).await;
+                let left = each.into_iter().filter(|read| !read.as_ref().is_err_and(gone));
+                Ok(left.collect::<Result<Vec<_>, _>>()?.concat())
+            }
+            answer => answer,
         }
     }
 
@@ -231,6 +244,6 @@ fn both(answer: Result<Vec<Option<ServiceSeen>>, Fault>, names: [&str; 2]) -> [R
     };
     names.map(|name| match services.next().flatten() {
         Some(service) => Read::Is(service),
-        None => Read::Unknown(Fault::permanent(crate::fault::Obstacle::NotFound, format!("service {name}"))),
+        None => Read::Unknown(Fault::permanent(Obstacle::NotFound, format!("service {name}"))),
     })
 }

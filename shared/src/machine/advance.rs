@@ -15,7 +15,8 @@ use crate::weight::Weight;
 
 /// In transport time: a performer has stopped by then. Longer than the controller's own time-out of 30 s.
 const LEASE: SignedDuration = SignedDuration::from_secs(45);
-/// In transport time: a measurement that is not back by then is asked for again.
+/// In transport time: a measurement that is not back by then counts as an error of the provider, and is asked for
+/// again.
 const MEASURE_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// In transport time: a write of which nobody knows may still be applied so much later.
@@ -33,6 +34,13 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
         match &rollout.phase {
             Phase::Healthy | Phase::Degraded { .. } => return,
             Phase::Aborting { .. } => return home::advance(rollout, now, effects),
+            // A broken record goes nowhere but home.
+            Phase::Paused { .. } | Phase::Progressing if rollout.assert_valid().is_err() => {
+                return look::ask_if_older(rollout, look::WATCH, now, effects);
+            }
+            Phase::Paused { .. } if rollout.waits.gone.is_some() || rollout.waits.thin.is_some() => {
+                return look::ask_if_older(rollout, look::POLL, now, effects);
+            }
             Phase::Paused { reason: PauseReason::Step { until: Some(until) }, .. } if now.at >= *until => {
                 rollout.phase = Phase::Progressing;
                 next_step(rollout, now, effects);
@@ -45,10 +53,13 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
                 if rollout.in_flight.is_some() {
                     return;
                 }
-                if rollout.doubt.is_some() {
+                if rollout.doubt.is_some() || rollout.waits.gone.is_some() {
                     return look::ask_if_older(rollout, look::LOOK_EVERY, now, effects);
                 }
                 match within_the_step(rollout, now, effects) {
+                    Progress::Done if held_back(rollout) => {
+                        return look::ask_if_older(rollout, look::POLL, now, effects);
+                    }
                     Progress::Done => next_step(rollout, now, effects),
                     Progress::Waits => return,
                     Progress::Turned => {}
@@ -66,6 +77,16 @@ pub enum Progress {
     Waits,
     /// The phase changed.
     Turned,
+}
+
+/// Whether the step that is done is not to be left yet: too few canary targets carry its share. More tasks are not
+/// held back by that.
+fn held_back(rollout: &Rollout) -> bool {
+    let thin = rollout.waits.thin.is_some();
+    match rollout.current() {
+        Step::SetWeight { .. } | Step::Pause { .. } | Step::Analysis { .. } | Step::Bake { .. } => thin,
+        Step::Deploy { .. } | Step::Scale { .. } | Step::Preview { .. } | Step::Promote | Step::CleanUp { .. } => false,
+    }
 }
 
 /// Ends the current pause by a person's `promote`, or passes an analysis that could not tell.
@@ -183,8 +204,9 @@ fn shift(rollout: &mut Rollout, canary: Weight, needs: u32, now: Now, effects: &
         return Progress::Waits;
     }
     // A live share below what was read back before is drift, or an abort that lost its commit: never raised again.
-    if let Some(share) = shares.iter().find(|share| **share < rollout.verified) {
-        let what = format!("the canary has {share} % on a rule, and {} % had been read back", rollout.verified);
+    if let Some(share) = shares.iter().find(|share| **share < rollout.verified.max(rollout.applied)) {
+        let before = rollout.verified.max(rollout.applied);
+        let what = format!("the canary has {share} % on a rule, and {before} % had been written");
         return hold(rollout, PauseReason::Drift { what }, now, effects);
     }
     match gate::raise(rollout, needs, now) {
@@ -215,6 +237,9 @@ fn measure(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Progre
         target_group: rollout.baseline.canary.group.dimension().to_owned(),
     };
     let StepState::Judging { run } = &mut rollout.step else { return Progress::Done };
+    if run.asked.is_some() && now.at >= run.not_before {
+        analysis::lost(run, &rollout.spec, now.at);
+    }
     match analysis::judge(run, &rollout.spec) {
         Verdict::Successful => return Progress::Done,
         Verdict::Failed { metric, why } => {
@@ -303,9 +328,10 @@ fn clean_up(rollout: &mut Rollout, delay: SignedDuration, now: Now, effects: &mu
 /// Puts the one batch into the air, unless one is there or it is too early after one that failed. The way home
 /// takes the place of whatever is there.
 pub fn perform(rollout: &mut Rollout, write: Write, now: Now, effects: &mut Vec<Effect>) {
-    let homeward = match write {
-        Write::GoHome { .. } => true,
-        Write::SetWeights { .. } | Write::Preview { .. } | Write::Deploy { .. } | Write::Scale { .. } => false,
+    let (homeward, canary) = match write {
+        Write::GoHome { .. } => (true, None),
+        Write::SetWeights { canary, .. } => (false, Some(canary)),
+        Write::Preview { .. } | Write::Deploy { .. } | Write::Scale { .. } => (false, None),
     };
     let too_early = rollout.trouble.as_ref().is_some_and(|trouble| now.at < trouble.retry_at);
     if too_early || (rollout.in_flight.is_some() && !homeward) {
@@ -323,7 +349,7 @@ pub fn perform(rollout: &mut Rollout, write: Write, now: Now, effects: &mut Vec<
     rollout.generation += 1;
     let token = rollout.generation;
     let expires_at = now.at + now.transport(LEASE);
-    rollout.in_flight = Some(InFlight { token, what: write.to_string(), expires_at });
+    rollout.in_flight = Some(InFlight { token, what: write.to_string(), canary, expires_at });
     effects.push(Effect::Perform { token, write });
 }
 

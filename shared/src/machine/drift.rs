@@ -24,7 +24,7 @@ pub fn share(rule: &RuleSeen, stable: &TargetGroupArn, canary: &TargetGroupArn) 
     Weight::from_the_wire(on_stable, on_canary).ok_or_else(|| format!("{} has no weight on either group", rule.label))
 }
 
-/// Returns the canary's share on each rule that was seen.
+/// Returns the canary's share on each managed rule.
 pub fn shares(rollout: &Rollout, rules: &[RuleSeen]) -> Result<Vec<Weight>, String> {
     let (stable, canary) = (&rollout.baseline.stable.group, &rollout.baseline.canary.group);
     let seen: Vec<Weight> = rules.iter().map(|rule| share(rule, stable, canary)).collect::<Result<_, _>>()?;
@@ -55,17 +55,26 @@ pub fn found(rollout: &Rollout, seen: &Observation) -> Option<String> {
     rules.or_else(preview).or_else(stable).or_else(canary).or_else(alarms)
 }
 
-/// Weights may be as they were last read back, or as they were last asked for; nothing between is ours.
+/// Whether the last look shows nothing stranger than a share from before a write that was applied: a stale read, or
+/// an abort that lost its commit.
+pub fn is_old_share(rollout: &Rollout) -> bool {
+    let rules = rollout.seen.as_ref().and_then(|seen| seen.rules.known());
+    let shares = rules.and_then(|rules| shares(rollout, rules).ok());
+    let old = |all: &[Weight]| all.iter().any(|share| *share != rollout.commanded);
+    let ours = |all: &[Weight]| all.iter().all(|share| [rollout.verified, rollout.commanded].contains(share));
+    shares.is_some_and(|all| old(&all) && ours(&all))
+}
+
+/// Weights may be as they were last read back, or as they were last asked for; nothing between is ours. Once the
+/// last write is known to have been applied, they may only be as it made them.
 fn of_rules(rollout: &Rollout, rules: &[RuleSeen]) -> Option<String> {
+    let answered = rollout.applied >= rollout.commanded;
+    let ours = |share: Weight| share == rollout.commanded || (!answered && share == rollout.verified);
     match shares(rollout, rules) {
         Err(what) => Some(what),
-        Ok(shares) => {
-            shares.iter().zip(rules).find(|(share, _)| **share != rollout.verified && **share != rollout.commanded).map(
-                |(share, rule)| {
-                    format!("{} gives the canary {share} %, and {} % was written", rule.label, rollout.commanded)
-                },
-            )
-        }
+        Ok(shares) => shares.iter().zip(rules).find(|(share, _)| !ours(**share)).map(|(share, rule)| {
+            format!("{} gives the canary {share} %, and {} % was written", rule.label, rollout.commanded)
+        }),
     }
 }
 

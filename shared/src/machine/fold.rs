@@ -4,17 +4,20 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, Transition};
 use super::event::{AlarmChange, Command, Event, TaskChange, Verb};
-use super::{Now, Outcome, advance, announce, drift, harm, home, look};
+use super::{Now, Outcome, advance, announce, drift, gone, harm, home, look, thin};
 use crate::analysis::{self, Measured};
 use crate::fault::{self, Fault, Refusal};
 use crate::observation::{AlarmState, Observation};
 use crate::plan::Step;
 use crate::rollout::{AbortReason, Homeward, PauseReason, Phase, Rollout, StepState, TaskFact};
+use crate::weight::Weight;
 
 /// Tasks of the canary that are remembered: enough for the largest service's newest, few enough for the record.
 const TASKS_MAX: usize = 32;
 /// What somebody else did is believed when it is still seen so much later: a read may be this old.
-const BELIEVED_AFTER: SignedDuration = SignedDuration::from_secs(10);
+pub const BELIEVED_AFTER: SignedDuration = SignedDuration::from_secs(10);
+/// A share as it was before a write that was applied is a stale read, until it is still seen so much later.
+const OLD_SHARE_BELIEVED_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Takes one event in.
 pub fn fold(rollout: &mut Rollout, event: Event, now: Now, effects: &mut Vec<Effect>) -> Outcome {
@@ -137,6 +140,10 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
     let newer = rollout.seen.as_ref().is_none_or(|before| seen.generation > before.generation);
     let counts = rollout.in_flight.is_none() && seen.generation > rollout.answered && newer;
     let drift = counts.then(|| drift::found(rollout, &seen)).flatten();
+    if counts {
+        gone::note(rollout, &seen);
+        thin::note(rollout, &seen);
+    }
     let harm = counts.then(|| harm::found(rollout, &seen)).flatten();
     let as_of = seen.as_of;
     if counts {
@@ -158,6 +165,11 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
     {
         return go_home(rollout, AbortReason::Unhealthy { why }, now, effects);
     }
+    if let Some(gone) = rollout.waits.gone.clone() {
+        rollout.doubt = None;
+        gone::turn(rollout, now, effects);
+        return Outcome::Applied(format!("it is gone: {}", gone.what));
+    }
     let undisturbed = match &rollout.phase {
         Phase::Progressing => true,
         Phase::Paused { reason, .. } => match reason {
@@ -171,7 +183,8 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
         return Outcome::Applied("looked".to_owned());
     };
     let first = *rollout.doubt.get_or_insert(as_of);
-    if as_of >= first + BELIEVED_AFTER {
+    let believed_after = if drift::is_old_share(rollout) { OLD_SHARE_BELIEVED_AFTER } else { BELIEVED_AFTER };
+    if as_of >= first + believed_after {
         rollout.doubt = None;
         let message = format!("somebody else was here: {what}");
         advance::hold(rollout, PauseReason::Drift { what }, now, effects);
@@ -194,6 +207,7 @@ fn performed(
     match outcome {
         fault::Outcome::Applied => {
             rollout.trouble = None;
+            rollout.applied = rollout.applied.max(in_flight.canary.unwrap_or(Weight::ZERO));
             Outcome::Applied(format!("done: {}", in_flight.what))
         }
         fault::Outcome::Unknown { why } => {
@@ -268,6 +282,11 @@ fn obey(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<Ef
         let (is, seen) = (rollout.cursor + 1, expected.saturating_add(1));
         let why = format!("it is at step {is} ({}), not at step {seen}", rollout.current());
         return refuse(rollout, command.verb, &why, "look again with `get`, then repeat the verb if it still fits");
+    }
+    if let Err(broken) = rollout.assert_valid()
+        && command.verb != Verb::Abort
+    {
+        return refuse(rollout, command.verb, &broken, "nothing but `abort` is safe any more");
     }
     match command.verb {
         Verb::Abort => abort(rollout, command, now, effects),

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Now, drift, look};
+use super::{Now, drift, gone, look};
 use crate::observation::{Observation, Read};
 use crate::rollout::{Rollout, Side};
 use crate::weight::Weight;
@@ -47,9 +47,15 @@ pub fn shrink<'a>(
         Read::Is(rules) => rules,
         Read::Unknown(fault) => return Err(Shut::Unknown(format!("the rules: {fault}"))),
     };
-    let shares = drift::shares(rollout, rules).map_err(Shut::NotYet)?;
-    if let Some(share) = shares.iter().find(|share| **share != carrying) {
-        return Err(Shut::NotYet(format!("the canary has {share} % on a rule, not {carrying} %")));
+    if carrying.is_zero() {
+        if !gone::home_on_what_is_left(rollout, rules) {
+            return Err(Shut::NotYet("not all weights are home".to_owned()));
+        }
+    } else {
+        let shares = drift::shares(rollout, rules).map_err(Shut::NotYet)?;
+        if let Some(share) = shares.iter().find(|share| **share != carrying) {
+            return Err(Shut::NotYet(format!("the canary has {share} % on a rule, not {carrying} %")));
+        }
     }
     let health = if carrying == Weight::FULL { &seen.canary_health } else { &seen.stable_health };
     match health {

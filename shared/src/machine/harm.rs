@@ -1,13 +1,14 @@
 //! What the canary does to users that no alarm has to say.
 
-use super::drift;
+use super::{drift, thin};
 use crate::observation::{Observation, ServiceSeen};
 use crate::rollout::{CanaryAsk, Rollout};
 use crate::weight::Weight;
 
 /// Says why the canary must not keep its users, where a look shows it: nothing is concluded from what is not known.
 pub fn found(rollout: &Rollout, seen: &Observation) -> Option<String> {
-    without_targets(rollout, seen).or_else(|| seen.canary.known().and_then(|service| given_up(rollout, service)))
+    let of_targets = without_targets(rollout, seen).or_else(|| thin::too_long(rollout, seen));
+    of_targets.or_else(|| seen.canary.known().and_then(|service| given_up(rollout, service)))
 }
 
 /// A share of traffic goes to nobody, and home could carry it.

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, RuleWrite, Transition, Weighted, Write};
 use super::gate::{self, Shut};
-use super::{Now, advance, announce, drift, look, preview};
+use super::{Now, advance, announce, gone, look, preview};
 use crate::fault::{Fault, Obstacle};
 use crate::observation::{Health, Observation, Read, RuleSeen};
 use crate::rollout::{AbortReason, CanaryAsk, Homeward, Phase, Preview, Rollout};
@@ -47,6 +47,9 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
     }
     let Phase::Aborting { reason, since, home, overtaken } = rollout.phase.clone() else { return };
     let Some(Arrived { seen, production, preview }) = known(rollout) else {
+        if gone::give_up(rollout, now, effects) {
+            return;
+        }
         // No read stands in the way: a write home that is not known to have worked is repeated without one.
         if rollout.trouble.is_some() && home == Homeward::Weights {
             let production = !never_had_traffic(rollout);
@@ -55,6 +58,9 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
         return look::ask(rollout, now, effects);
     };
     let held = positively_worse(Some(&seen));
+    if !(production && preview) && gone::give_up(rollout, now, effects) {
+        return;
+    }
     if !(production && preview) {
         // The preview carries no users: nothing holds it.
         let held = held.filter(|_| !production);
@@ -75,8 +81,8 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
         rollout.phase = Phase::Aborting { reason, since, home: next, overtaken };
         return look::ask_if_older(rollout, look::POLL, now, effects);
     }
-    let home_at = match home {
-        Homeward::Draining { home_at } => home_at,
+    let (home_at, before) = match home {
+        Homeward::Draining { home_at, kept } => (home_at, kept),
         Homeward::Weights | Homeward::Held { .. } => {
             rollout.commanded = Weight::ZERO;
             rollout.verified = Weight::ZERO;
@@ -85,19 +91,30 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
             rollout.trouble = None;
             let message = format!("{}: all weights are home on every rule", rollout.spec.name);
             effects.push(announce(rollout, Transition::WeightsHome, message, now));
-            if let Some(why) = held {
-                let message = format!("home is worse, the canary keeps its tasks: {why}");
-                effects.push(announce(rollout, Transition::RollbackBlocked, message, now));
-            }
-            seen.as_of
+            (seen.as_of, None)
         }
     };
+    let drained = now.at >= home_at + gate::drain(&rollout.baseline.canary, delay(rollout));
+    let kept = worse(rollout, &seen, drained);
+    if let Some(why) = kept.as_ref().filter(|_| before.is_none()) {
+        let message = format!("home is worse, the canary keeps its tasks: {why}");
+        effects.push(announce(rollout, Transition::RollbackBlocked, message, now));
+    }
     // A write that was overtaken has certainly ended when its lease has.
     let overtaken = overtaken.filter(|write| now.at < write.expires_at);
     let alone = overtaken.is_none();
-    rollout.phase = Phase::Aborting { reason: reason.clone(), since, home: Homeward::Draining { home_at }, overtaken };
-    if alone {
+    let keeps = kept.is_some();
+    let home = Homeward::Draining { home_at, kept };
+    rollout.phase = Phase::Aborting { reason: reason.clone(), since, home, overtaken };
+    if keeps {
+        if !(drained && gone::give_up(rollout, now, effects)) {
+            look::ask_if_older(rollout, look::POLL, now, effects);
+        }
+    } else if alone {
         take_the_canary_away(rollout, &seen, reason, now, effects);
+        if drained && rollout.in_flight.is_none() {
+            gone::give_up(rollout, now, effects);
+        }
     } else {
         look::ask_if_older(rollout, look::POLL, now, effects);
     }
@@ -114,7 +131,7 @@ struct Arrived {
 fn known(rollout: &Rollout) -> Option<Arrived> {
     let seen = look::known(rollout)?;
     let rules = seen.rules.known()?;
-    let production = drift::shares(rollout, rules).is_ok_and(|all| all.iter().all(|share| *share == Weight::ZERO));
+    let production = gone::home_on_what_is_left(rollout, rules);
     Some(Arrived { seen: seen.clone(), production, preview: preview::is_home(rollout, seen)? })
 }
 
@@ -144,9 +161,13 @@ fn take_the_canary_away(
         effects.push(announce(rollout, Transition::RolloutDegraded, message, now));
         return;
     }
+    // Where its target group is gone, no rule can name it, and none can be asked.
+    let unless_weighted = match gone::without_canary(rollout) {
+        None => Some(Weighted { group: canary.group.clone() }),
+        Some(_) => None,
+    };
     match gate::shrink(rollout, &canary, Weight::ZERO, delay(rollout), now) {
         Ok(_) => {
-            let unless_weighted = Some(Weighted { group: canary.group });
             let write = Write::Scale { service: canary.service, tasks: 0, unless_weighted };
             advance::perform(rollout, write, now, effects);
         }
@@ -164,6 +185,21 @@ fn write_home(rollout: &mut Rollout, production: bool, now: Now, effects: &mut V
     let rules: Vec<RuleWrite> = production.chain(preview).map(verbatim).collect();
     if !rules.is_empty() {
         advance::perform(rollout, Write::GoHome { rules }, now, effects);
+    }
+}
+
+/// Says why the canary keeps its tasks although the weights are home: neither side has a healthy target, or, once it
+/// has drained, home has not what it had at start, and fewer than the canary has.
+fn worse(rollout: &Rollout, seen: &Observation, drained: bool) -> Option<String> {
+    let (home, canary) = (seen.stable_health.known()?.healthy, seen.canary_health.known()?.healthy);
+    let (had, after_all) = (rollout.baseline.stable.tasks, drained && home < canary);
+    match home {
+        0 if canary == 0 => Some("neither side has a healthy target".to_owned()),
+        0 => positively_worse(Some(seen)),
+        home if after_all && home < had => {
+            Some(format!("home has {home} of {had} healthy targets, the canary has {canary}"))
+        }
+        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod effect;
 pub mod event;
 mod fold;
 mod gate;
+mod gone;
 mod harm;
 mod home;
 mod look;
@@ -17,6 +18,7 @@ mod preview;
 pub mod report;
 #[cfg(test)]
 mod tests;
+mod thin;
 mod timer;
 
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +29,7 @@ pub use timer::next_wake_up;
 
 use crate::ids::RolloutId;
 use crate::plan::Plan;
-use crate::rollout::{Baseline, CanaryAsk, Phase, Preview, Rollout, SCHEMA, StepState, Timer};
+use crate::rollout::{Baseline, CanaryAsk, Phase, Preview, Rollout, SCHEMA, StepState, Timer, Waits};
 use crate::spec::RolloutSpec;
 use crate::weight::Weight;
 use effect::{Announcement, Effect, Transition};
@@ -121,6 +123,7 @@ impl Rollout {
             verified: Weight::ZERO,
             verified_at: now.at,
             preview: Preview::default(),
+            applied: Weight::ZERO,
             asked_of_canary: CanaryAsk::Nothing,
             generation: 0,
             answered: 0,
@@ -129,6 +132,7 @@ impl Rollout {
             seen: None,
             timer: Timer::default(),
             doubt: None,
+            waits: Waits::default(),
             trouble: None,
             tasks: std::collections::BTreeMap::new(),
         };
@@ -140,6 +144,7 @@ impl Rollout {
     /// except to go home.
     pub fn assert_valid(&self) -> Result<(), String> {
         let checks = [
+            (!self.plan.steps.is_empty(), "its plan has no step"),
             (self.cursor < self.plan.steps.len(), "the cursor is behind the last step"),
             (self.entered.len() == self.cursor + 1, "not every step so far has the time when it began"),
             (self.answered <= self.generation, "an answer is newer than its question"),

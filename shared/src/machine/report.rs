@@ -208,6 +208,9 @@ fn waiting_on(rollout: &Rollout) -> String {
     if let Err(broken) = rollout.assert_valid() {
         return format!("a person: the record is broken, and nothing but the way home is written any more ({broken})");
     }
+    if let Some(held) = held_back(rollout) {
+        return held;
+    }
     let doubt = rollout.doubt.filter(|_| matches!(rollout.phase, Phase::Progressing));
     let waits = match (&rollout.in_flight, &rollout.phase) {
         (None, Phase::Progressing) if doubt.is_some() => "a second look: somebody else may have been here".to_owned(),
@@ -217,12 +220,29 @@ fn waiting_on(rollout: &Rollout) -> String {
         (Some(in_flight), _) => format!("the answer to: {}", in_flight.what),
         (None, Phase::Aborting { home: Homeward::Weights, .. }) => "weights to be read back at home".to_owned(),
         (None, Phase::Aborting { home: Homeward::Held { why }, .. }) => format!("a person: home is held, {why}"),
-        (None, Phase::Aborting { home: Homeward::Draining { .. }, .. }) => "the canary to drain".to_owned(),
+        (None, Phase::Aborting { home: Homeward::Draining { kept: Some(why), .. }, .. }) => {
+            format!("a person: {why}; the canary drains, and keeps its tasks")
+        }
+        (None, Phase::Aborting { home: Homeward::Draining { kept: None, .. }, .. }) => "the canary to drain".to_owned(),
         (None, Phase::Paused { reason: PauseReason::Step { until: Some(until) }, .. }) => format!("the clock: {until}"),
         (None, Phase::Paused { reason, .. }) => format!("a person: {reason}"),
         (None, Phase::Progressing | Phase::Healthy | Phase::Degraded { .. }) => forward(rollout),
     };
     waits + &trouble.unwrap_or_default()
+}
+
+/// What holds a rollout back that nobody paused, and that is not on its way home.
+fn held_back(rollout: &Rollout) -> Option<String> {
+    if rollout.in_flight.is_some() || matches!(rollout.phase, Phase::Aborting { .. }) {
+        return None;
+    }
+    let gone = rollout.waits.gone.as_ref().map(|gone| format!("a second look: {} seems to be gone", gone.what));
+    let thin = || {
+        let thin = rollout.waits.thin?;
+        let (healthy, needs) = (thin.healthy, thin.needs);
+        Some(format!("{needs} healthy canary targets for its share of traffic, {healthy} so far; else it goes home"))
+    };
+    gone.or_else(thin)
 }
 
 /// A write that failed so often in a row needs somebody to look at it.
@@ -239,11 +259,7 @@ fn needs_person(rollout: &Rollout) -> bool {
     match &rollout.phase {
         Phase::Paused { reason: PauseReason::Step { until }, .. } => until.is_none(),
         Phase::Paused { .. } | Phase::Aborting { home: Homeward::Held { .. }, .. } => true,
-        // Nobody takes the canary's tasks away while home has none that is well.
-        Phase::Aborting { home: Homeward::Draining { .. }, .. } => {
-            let home = rollout.seen.as_ref().and_then(|seen| seen.stable_health.known());
-            home.is_some_and(|health| health.healthy == 0)
-        }
+        Phase::Aborting { home: Homeward::Draining { kept, .. }, .. } => kept.is_some(),
         Phase::Progressing | Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => false,
     }
 }

@@ -26,6 +26,7 @@ pub fn next_wake_up(rollout: &Rollout) -> Option<Timestamp> {
     let after_trouble = |at: Timestamp| rollout.trouble.as_ref().map_or(at, |trouble| at.max(trouble.retry_at));
     match &rollout.phase {
         Phase::Healthy | Phase::Degraded { .. } => None,
+        Phase::Paused { .. } if rollout.waits.gone.is_some() || rollout.waits.thin.is_some() => Some(polled(rollout)),
         Phase::Paused { reason: PauseReason::Step { until }, .. } if rollout.doubt.is_none() => *until,
         Phase::Paused { reason: PauseReason::Step { until }, .. } => {
             let next = look::next_look(rollout);
@@ -35,7 +36,10 @@ pub fn next_wake_up(rollout: &Rollout) -> Option<Timestamp> {
         | Phase::Paused { reason: PauseReason::Inconclusive { .. }, .. }
         | Phase::Paused { reason: PauseReason::Drift { .. }, .. } => None,
         Phase::Aborting { home, overtaken, .. } => Some(after_trouble(homeward(rollout, home, overtaken.as_ref()))),
-        Phase::Progressing if rollout.doubt.is_some() => Some(look::next_look(rollout)),
+        Phase::Progressing if rollout.doubt.is_some() || rollout.waits.gone.is_some() => Some(look::next_look(rollout)),
+        Phase::Progressing if rollout.waits.thin.is_some() => {
+            Some(after_trouble(forward(rollout).max(look::next_look(rollout)).min(polled(rollout))))
+        }
         Phase::Progressing => Some(after_trouble(forward(rollout))),
     }
 }
@@ -44,7 +48,10 @@ fn homeward(rollout: &Rollout, home: &Homeward, overtaken: Option<&InFlight>) ->
     let polled = polled(rollout);
     match home {
         Homeward::Weights | Homeward::Held { .. } => polled,
-        Homeward::Draining { home_at } => {
+        Homeward::Draining { home_at, kept } => {
+            if kept.is_some() {
+                return polled;
+            }
             // A write that was overtaken may still come, and then it is undone at the next look.
             let alone_at = overtaken.map_or(*home_at, |write| write.expires_at);
             let drained_at = *home_at + gate::drain(&rollout.baseline.canary, super::home::delay(rollout));

@@ -2,6 +2,7 @@
 
 mod adversity;
 mod blue_green;
+mod deleted;
 mod matrix;
 
 use super::effect::{Effect, Transition, Write};
@@ -33,6 +34,8 @@ struct Bench {
     /// Writes whose performer dies before it answers.
     mute: fn(&Write) -> bool,
     reading: Found,
+    /// Questions to CloudWatch get no answer.
+    unmeasured: bool,
 }
 
 fn applied(_: &Write) -> fault::Outcome {
@@ -55,6 +58,7 @@ impl Bench {
             answer: applied,
             mute: |_| false,
             reading: Found::Value { value: 0.0, samples: 100 },
+            unmeasured: false,
         }
     }
 
@@ -125,6 +129,7 @@ impl Bench {
                 }
                 Some(Event::Performed { token, outcome })
             }
+            Effect::Measure(_) if self.unmeasured => None,
             Effect::Measure(request) => {
                 let readings = request.queries.into_iter().map(|query| Reading {
                     metric: query.metric,
@@ -488,6 +493,23 @@ fn an_analysis_fails_passes_or_pauses_by_what_was_measured() {
         let paused = matches!(&phase, Phase::Paused { reason: PauseReason::Inconclusive { .. }, .. });
         assert!(paused, "{unclear:?} gave {phase:?}");
     }
+}
+
+#[test]
+fn a_measurement_that_is_never_answered_becomes_inconclusive_at_the_error_limit() {
+    let mut bench = judged();
+    bench.unmeasured = true;
+    bench.give(vec![Event::Tick]);
+    bench.pass(600);
+    let Phase::Paused { reason: PauseReason::Inconclusive { why, .. }, .. } = &bench.rollout.phase else {
+        panic!("{:?}", bench.rollout.phase)
+    };
+    assert!(why.contains("not answered"), "{why}");
+    // Whoever answers again is believed again.
+    bench.unmeasured = false;
+    bench.command(Verb::Resume);
+    bench.pass(1500);
+    assert_eq!(bench.rollout.phase, Phase::Healthy);
 }
 
 #[test]
