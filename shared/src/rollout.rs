@@ -1,6 +1,7 @@
 //! The persisted record of one rollout. Only `machine::step` changes it.
 
 mod waits;
+mod wishes;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskArn, TaskD
 use crate::observation::{Observation, RuleSeen};
 use crate::plan::{Plan, Step};
 pub use crate::rollout::waits::{Gone, Thin, Waits};
+pub use crate::rollout::wishes::Wishes;
 use crate::spec::RolloutSpec;
 use crate::weight::Weight;
 
@@ -80,6 +82,9 @@ pub struct Rollout {
     /// What holds it back though nobody paused it.
     #[serde(default, skip_serializing_if = "Waits::is_empty")]
     pub waits: Waits,
+    /// What people asked of it beyond its spec.
+    #[serde(default, skip_serializing_if = "Wishes::is_empty")]
+    pub wishes: Wishes,
     /// Writes that failed since the last one that worked, and why the last did.
     pub trouble: Option<Trouble>,
     /// What is known of the canary's tasks from their own events.

@@ -14,6 +14,7 @@ mod promote;
 mod resume;
 mod retry;
 mod sandbox;
+mod skip;
 mod start;
 mod status;
 mod verify;
@@ -46,6 +47,8 @@ pub enum Verb {
     Sandbox(sandbox::Args),
     Completions(completions::Args),
     Version(version::Args),
+    #[command(hide = true)]
+    Skip(skip::Args),
 }
 
 /// What every verb gets.
@@ -88,5 +91,6 @@ pub fn run(verb: &Verb, context: &mut Context) -> Outcome {
         Verb::Sandbox(args) => sandbox::run(args, context),
         Verb::Completions(args) => completions::run(args, context),
         Verb::Version(args) => version::run(args, context),
+        Verb::Skip(args) => skip::run(args),
     }
 }

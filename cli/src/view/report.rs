@@ -200,6 +200,7 @@ fn steps(report: &Report) -> Vec<Line> {
     for (at, step) in report.steps.iter().enumerate() {
         let (sign, word, tone) = match step.state {
             StepProgress::Done => ("✔", "done", Tone::Good),
+            StepProgress::Skipped => ("↷", "passed over", Tone::Attention),
             StepProgress::Current if stopped => ("✖", "stopped here", Tone::Bad),
             StepProgress::Current => ("●", "now", Tone::Strong),
             StepProgress::Ahead if stopped => ("○", "not reached", Tone::Faint),

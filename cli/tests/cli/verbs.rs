@@ -134,6 +134,19 @@ fn promote_carries_the_step_that_was_read() {
 }
 
 #[test]
+fn promote_full_is_an_order_of_its_own_and_skip_is_none() {
+    let fake = Fake::in_turn(&[json_of(Answer::Done { rollout: id(), message: "promoted in full".into() })]);
+    assert_eq!(fake.run(&["promote", ID, "--full", "--no-check"]).code, 0);
+    assert_eq!(fake.requests()[0].body["order"]["verb"], json!("promoteFull"));
+    for arguments in [&["skip"][..], &["skip", "checkout"], &["skip", "checkout", "--step", "3"]] {
+        let refused = run(arguments);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.stderr.starts_with("error: `skip` is no verb"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("hint: `tidegate promote"), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn a_name_never_means_a_finished_rollout_to_a_wait_or_an_order() {
     let fake = Fake::in_turn(&[told(|report| {
         report.phase = "Healthy".into();
@@ -155,6 +168,7 @@ fn a_step_that_was_seen_is_counted_from_one() {
         (["promote", ID, "--step", "5"].as_slice(), json!(4)),
         (&["resume", ID, "--step", "1"], json!(0)),
         (&["promote", ID, "--no-check"], json!(null)),
+        (&["promote", ID, "--full", "--step", "3"], json!(2)),
         (&["abort", ID], json!(null)),
         (&["pause", ID], json!(null)),
     ] {

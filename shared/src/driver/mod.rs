@@ -100,7 +100,8 @@ impl<P: World> Driver<'_, P> {
             if given.is_none() {
                 given = Some(step.outcomes.clone());
             }
-            if step.rollout == stored.rollout && step.effects.is_empty() {
+            let idle = step.rollout == stored.rollout && step.effects.is_empty();
+            if idle && (step.rollout.is_finished() || !somebody_asked(&inputs)) {
                 break;
             }
             let effects = self.safe(&step, id);
@@ -211,6 +212,21 @@ impl<P: World> Driver<'_, P> {
         };
         self.ports.send(queue, &message, SignedDuration::ZERO).await
     }
+}
+
+/// What a person asked for is in the journal whatever became of it.
+fn somebody_asked(inputs: &[Event]) -> bool {
+    inputs.iter().any(|input| match input {
+        Event::Command(_) => true,
+        Event::Tick
+        | Event::WakeUp { .. }
+        | Event::Knock { .. }
+        | Event::Task(_)
+        | Event::Alarm(_)
+        | Event::Observed(_)
+        | Event::Performed { .. }
+        | Event::Measured(_) => false,
+    })
 }
 
 fn sentence(outcomes: &[Outcome]) -> String {

@@ -100,6 +100,13 @@ pub fn again(rollout: &mut Rollout, now: Now) {
     rollout.step = begin_step(rollout, now);
 }
 
+/// The progress deadline's clock starts again after what the canary could not help.
+pub fn forgive_waiting(rollout: &mut Rollout, now: Now) {
+    if let StepState::Working { progress_at, .. } = &mut rollout.step {
+        *progress_at = now.at;
+    }
+}
+
 fn next_step(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
     if rollout.cursor + 1 >= rollout.plan.steps.len() {
         let message = format!("{} runs {}", rollout.spec.name, rollout.baseline.revision.short());
@@ -110,6 +117,10 @@ fn next_step(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
     }
     rollout.cursor += 1;
     rollout.entered.push(now.at);
+    while rollout.wishes.skipped.contains(&rollout.cursor) && rollout.cursor + 1 < rollout.plan.steps.len() {
+        rollout.cursor += 1;
+        rollout.entered.push(now.at);
+    }
     rollout.step = begin_step(rollout, now);
     let message = format!("{}: {}", rollout.spec.name, rollout.current());
     effects.push(announce(rollout, Transition::StepStarted, message, now));
@@ -358,9 +369,7 @@ pub fn perform(rollout: &mut Rollout, write: Write, now: Now, effects: &mut Vec<
 fn give_up_the_lost_write(rollout: &mut Rollout, now: Now) {
     if rollout.in_flight.as_ref().is_some_and(|in_flight| now.at >= in_flight.expires_at) {
         lost(rollout, now);
-        if let StepState::Working { progress_at, .. } = &mut rollout.step {
-            *progress_at = now.at;
-        }
+        forgive_waiting(rollout, now);
     }
 }
 

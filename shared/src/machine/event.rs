@@ -95,6 +95,8 @@ pub struct Command {
 pub enum Verb {
     /// End the current pause, and go on.
     Promote,
+    /// Pass over every pause, analysis and weight that is left; full capacity, the gate and the bake stay.
+    PromoteFull,
     /// Hold where it is.
     Pause,
     /// End a person's pause.
@@ -107,6 +109,7 @@ impl std::fmt::Display for Verb {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Promote => "promote",
+            Self::PromoteFull => "promote --full",
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Abort => "abort",

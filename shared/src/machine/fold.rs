@@ -293,6 +293,7 @@ fn obey(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<Ef
         Verb::Pause => pause(rollout, command, now, effects),
         Verb::Resume => resume(rollout, now, effects),
         Verb::Promote => promote(rollout, now, effects),
+        Verb::PromoteFull => super::full::promote(rollout, command, now, effects),
     }
 }
 
@@ -310,7 +311,11 @@ fn pause(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<E
             advance::hold(rollout, PauseReason::Person { by: command.by.clone() }, now, effects);
             Outcome::Applied("paused".to_owned())
         }
-        Phase::Paused { reason, .. } => Outcome::NoOp(format!("it is paused already: {reason}")),
+        // Whoever else paused it may resume it: a second pause that seems to have worked would be lost with the first.
+        Phase::Paused { reason, .. } => {
+            let why = format!("it is paused already: {reason}");
+            refuse(rollout, Verb::Pause, &why, "nothing moves until somebody ends that pause; then `pause` again")
+        }
         Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => {
             refuse(rollout, Verb::Pause, "it is on its way home", "nothing holds up the way home")
         }
@@ -339,9 +344,7 @@ fn resume(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcome
             advance::again(rollout, now);
         }
         PauseReason::Person { .. } | PauseReason::Drift { .. } => {
-            if let StepState::Working { progress_at, .. } = &mut rollout.step {
-                *progress_at = now.at;
-            }
+            advance::forgive_waiting(rollout, now);
         }
     }
     // What was seen before the pause carries nothing after it.
@@ -358,6 +361,10 @@ fn promote(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcom
     match &rollout.phase {
         Phase::Paused { reason: PauseReason::Step { .. } | PauseReason::Inconclusive { .. }, .. } => {
             let passed = rollout.current().to_string();
+            // An analysis that could not tell was passed, and never successful.
+            if let Step::Analysis { .. } = rollout.current() {
+                rollout.wishes.skipped.insert(rollout.cursor);
+            }
             advance::pass(rollout, now, effects);
             Outcome::Applied(format!("passed {passed}"))
         }
@@ -377,7 +384,12 @@ fn promote(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcom
                 | Step::Promote
                 | Step::CleanUp { .. } => format!("nothing is paused: it is at {}", rollout.current()),
             };
-            refuse(rollout, Verb::Promote, &why, "it goes on by itself; `promote` only ends a pause")
+            refuse(
+                rollout,
+                Verb::Promote,
+                &why,
+                "it goes on by itself; `promote` only ends a pause, `promote --full` passes over what is left",
+            )
         }
         Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => {
             let why = format!("it is {}", rollout.phase.name());
@@ -391,7 +403,8 @@ fn promote(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcom
     }
 }
 
-fn refuse(rollout: &Rollout, verb: Verb, why: &str, hint: &str) -> Outcome {
+/// Refuses a verb: why, and what to do.
+pub fn refuse(rollout: &Rollout, verb: Verb, why: &str, hint: &str) -> Outcome {
     let why = format!("cannot {verb} `{}`: {why}", rollout.id);
     Outcome::Refused(Refusal::new(why, hint))
 }

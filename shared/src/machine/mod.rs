@@ -9,6 +9,7 @@ mod drift;
 pub mod effect;
 pub mod event;
 mod fold;
+mod full;
 mod gate;
 mod gone;
 mod harm;
@@ -29,7 +30,7 @@ pub use timer::next_wake_up;
 
 use crate::ids::RolloutId;
 use crate::plan::Plan;
-use crate::rollout::{Baseline, CanaryAsk, Phase, Preview, Rollout, SCHEMA, StepState, Timer, Waits};
+use crate::rollout::{Baseline, CanaryAsk, Phase, Preview, Rollout, SCHEMA, StepState, Timer, Waits, Wishes};
 use crate::spec::RolloutSpec;
 use crate::weight::Weight;
 use effect::{Announcement, Effect, Transition};
@@ -133,6 +134,7 @@ impl Rollout {
             timer: Timer::default(),
             doubt: None,
             waits: Waits::default(),
+            wishes: Wishes::default(),
             trouble: None,
             tasks: std::collections::BTreeMap::new(),
         };

@@ -97,6 +97,8 @@ pub struct StepReport {
 pub enum StepProgress {
     /// Behind us.
     Done,
+    /// Passed over, or to be: neither done nor successful.
+    Skipped,
     /// Under way.
     Current,
     /// Ahead.
@@ -302,6 +304,7 @@ fn steps(rollout: &Rollout) -> Vec<StepReport> {
         .map(|(index, step)| StepReport {
             step: step.to_string(),
             state: match index.cmp(&rollout.cursor) {
+                _ if rollout.wishes.skipped.contains(&index) => StepProgress::Skipped,
                 std::cmp::Ordering::Less => StepProgress::Done,
                 std::cmp::Ordering::Equal if finished => StepProgress::Done,
                 std::cmp::Ordering::Equal => StepProgress::Current,

@@ -3,6 +3,7 @@
 mod adversity;
 mod blue_green;
 mod deleted;
+mod full;
 mod matrix;
 
 use super::effect::{Effect, Transition, Write};
