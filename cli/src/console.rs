@@ -67,6 +67,11 @@ impl Console {
         }
     }
 
+    /// Writes an answer that is JSON on one line, however data is written elsewhere.
+    pub fn json_line<T: Serialize + ?Sized>(&mut self, value: &T) -> io::Result<()> {
+        self.json(&serde_json::to_string(value).map_err(io::Error::other)?)
+    }
+
     /// Writes a document that is meant for a file: YAML, a completion script.
     pub fn document(&mut self, text: &str) -> io::Result<()> {
         write!(self.out, "{}", clean::lines(text))?;

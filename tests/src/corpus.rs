@@ -5,9 +5,18 @@ use std::path::{Path, PathBuf};
 /// Returns the folder of recorded events: `$TIDEGATE_CORPUS/events`, or `shared/events` beside the repository or
 /// above it. `None` where there is none; the caller says that it skipped.
 pub fn events() -> Option<PathBuf> {
-    let named = std::env::var_os("TIDEGATE_CORPUS").map(|folder| PathBuf::from(folder).join("events"));
-    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(2).map(|folder| folder.join("shared/events"));
-    named.into_iter().chain(above).find(|folder| folder.join("index.md").is_file())
+    folder("events", "index.md")
+}
+
+/// Returns the folder of golden vectors of the analysis, looked for in the same places.
+pub fn analysis() -> Option<PathBuf> {
+    folder("analysis", "sequential-vectors.json")
+}
+
+fn folder(name: &str, holds: &str) -> Option<PathBuf> {
+    let named = std::env::var_os("TIDEGATE_CORPUS").map(|corpus| PathBuf::from(corpus).join(name));
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(2).map(|above| above.join("shared").join(name));
+    named.into_iter().chain(above).find(|folder| folder.join(holds).is_file())
 }
 
 /// Returns the files of a folder with this extension: name and text, by name.

@@ -6,6 +6,7 @@ mod events;
 mod get;
 mod history;
 mod init;
+mod judge;
 mod lint;
 mod list;
 mod pause;
@@ -43,6 +44,7 @@ pub enum Verb {
     Retry(retry::Args),
     History(history::Args),
     Events(events::Args),
+    Judge(judge::Args),
     Verify(verify::Args),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
@@ -87,6 +89,7 @@ pub fn run(verb: &Verb, context: &mut Context) -> Outcome {
         Verb::Retry(args) => retry::run(args, context),
         Verb::History(args) => history::run(args, context),
         Verb::Events(args) => events::run(args, context),
+        Verb::Judge(args) => judge::run(args, context),
         Verb::Verify(args) => verify::run(args, context),
         Verb::Sandbox(args) => sandbox::run(args, context),
         Verb::Completions(args) => completions::run(args, context),

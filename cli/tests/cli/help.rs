@@ -2,7 +2,7 @@
 
 use crate::fake;
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 19] = [
     "lint",
     "plan",
     "init",
@@ -17,6 +17,7 @@ const VERBS: [&str; 18] = [
     "retry",
     "history",
     "events",
+    "judge",
     "verify",
     "sandbox",
     "completions",

@@ -2,5 +2,6 @@
 
 mod fake;
 mod help;
+mod judge;
 mod specs;
 mod verbs;

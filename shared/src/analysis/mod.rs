@@ -1,6 +1,12 @@
 //! Measurements in, verdicts out.
 
+pub mod calibration;
 mod judge;
+pub mod logspace;
+pub mod sequential;
+pub mod student;
+pub mod verdict;
+mod words;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,118 @@
+//! `judge`: one JSON object per line in, one out, and what is wrong never becomes a verdict.
+
+use serde_json::{Value, json};
+
+use crate::fake::{Run, run};
+
+/// Runs `judge` on these lines.
+fn judge(what: &[&str], lines: &[String]) -> Run {
+    let name = format!("tidegate-judge-{}-{}.jsonl", std::process::id(), what.join("-"));
+    let file = std::env::temp_dir().join(name);
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let path = file.display().to_string();
+    let run = run(&[&["judge"], what, &[&path]].concat());
+    std::fs::remove_file(&file).unwrap();
+    run
+}
+
+fn answers(run: &Run) -> Vec<Value> {
+    run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn keys(answer: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = answer.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// Checks that each line is refused in its place with this field and these words, and that the line after it is judged.
+fn refuses(what: &str, good: &Value, table: &[(String, Option<&str>, &str)]) {
+    let lines: Vec<String> = table.iter().flat_map(|(line, ..)| [line.clone(), good.to_string()]).collect();
+    let run = judge(&[what], &lines);
+    assert_eq!(run.code, 2, "{run:?}");
+    let answers = answers(&run);
+    assert_eq!(answers.len(), lines.len());
+    for (index, (line, field, words)) in table.iter().enumerate() {
+        let (refused, judged) = (&answers[2 * index], &answers[2 * index + 1]);
+        assert_eq!(keys(refused), ["error", "field", "line"], "{line}: {refused}");
+        assert_eq!(refused["field"], json!(field), "{line}: {refused}");
+        assert_eq!(refused["line"], json!(2 * index + 1));
+        assert!(refused["error"].as_str().unwrap().contains(words), "{line}: {refused}");
+        assert!(run.stderr.contains(refused["error"].as_str().unwrap()));
+        assert!(judged.get("error").is_none(), "{judged}");
+    }
+}
+
+#[test]
+fn counts_are_judged_line_by_line() {
+    let params = json!({"r_by_bin": vec![0.01; 10]});
+    let good = json!({"params": params, "baseline": vec![json!([9000, 9]); 30], "canary": vec![json!([1000, 1]); 30]});
+    let bad = json!({"baseline": vec![json!([950, 1]); 5], "canary": vec![json!([50, 20]); 5]});
+    let silent = json!({"params": params, "baseline": vec![json!(null); 5], "canary": vec![json!([50, 0]); 5]});
+    let run = judge(&["counts"], &[good.to_string(), String::new(), bad.to_string(), silent.to_string()]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let answers = answers(&run);
+    assert_eq!(keys(&answers[0]), ["abort_minute", "ln_e", "pass_minute", "sentence", "verdict"]);
+    let verdicts: Vec<&str> = answers.iter().map(|answer| answer["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["passed_early", "failed", "inconclusive"]);
+    assert_eq!((&answers[0]["pass_minute"], &answers[0]["abort_minute"]), (&json!(10), &json!(null)));
+    assert_eq!((&answers[1]["pass_minute"], &answers[1]["abort_minute"]), (&json!(null), &json!(2)));
+    let sentence = answers[1]["sentence"].as_str().unwrap();
+    assert!(sentence.starts_with("FAILED at minute 2 of 60: canary errors 40 % v 0.11 % (×380)"), "{sentence}");
+    assert_eq!(answers[2]["ln_e"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn the_full_answer_has_the_evidence() {
+    let line = json!({"baseline": vec![json!([950, 5]); 5], "canary": vec![json!([50, 5]); 5]}).to_string();
+    let answer = answers(&judge(&["counts", "--full"], &[line])).remove(0);
+    assert_eq!((&answer["canary"], &answer["calibrated"]), (&json!([250.0, 25.0]), &json!(false)));
+    assert_eq!(answer["ratio"], json!(19.0));
+    assert!(answer["ratio_low"].as_f64().unwrap() < 19.0);
+    assert_eq!(answer["ln_e_relative"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn wrong_counts_never_become_a_verdict() {
+    let good = json!({"baseline": [[950, 1]], "canary": [[50, 0]]});
+    let with = |field: &str, value: Value| {
+        let mut line = good.clone();
+        line[field] = value;
+        line.to_string()
+    };
+    let table = [
+        (with("canary", json!([])), Some("canary"), "0 minutes, and `baseline` has 1"),
+        (with("canary", json!([[50, -1]])), Some("canary[0][1]"), "bad events below 0"),
+        (with("baseline", json!([[-50, 0]])), Some("baseline[0][0]"), "requests below 0"),
+        (with("canary", json!([[50, 51]])), Some("canary[0]"), "more bad events than requests"),
+        (with("canary", json!([[50, 0.5]])), Some("canary[0][1]"), "no whole number"),
+        (with("canary", json!([[50, "NaN"]])), Some("canary[0][1]"), "invalid type"),
+        (with("canary", json!([[50]])), Some("canary[0]"), "invalid length 1"),
+        (with("canary", json!([[50, 0, 0]])), Some("canary[0]"), "too many elements"),
+        (with("canary", json!({})), Some("canary"), "invalid type"),
+        (with("control", json!([])), Some("control"), "unknown field `control`"),
+        (with("params", json!({"rho": 1})), Some("params.rho"), "unknown field `rho`"),
+        (with("params", json!({"sensitivity": "quick"})), Some("params.sensitivity"), "unknown variant `quick`"),
+        (with("params", json!({"sensitivity": "fast", "alpha": 0.01})), Some("params.sensitivity"), "write one"),
+        (with("params", json!({"alpha": 0})), Some("params.alpha"), "not within"),
+        (with("params", json!({"r_by_bin": [0.1]})), Some("params.r_by_bin"), "`bin_edges` has 10"),
+        (with("params", json!({"bin_edges": [2]})), Some("params.bin_edges"), "`r_by_bin` is missing"),
+        (json!({"baseline": []}).to_string(), Some("canary"), "it is missing"),
+        ("[]".to_owned(), None, "no JSON object"),
+        ("{\"baseline\":".to_owned(), None, "no JSON"),
+        (r#"{"baseline":[[NaN,0]],"canary":[[1,0]]}"#.to_owned(), None, "no JSON"),
+        (r#"{"baseline":[[1,0]],"canary":[[1,0]],"canary":[[1,0]]}"#.to_owned(), Some("canary"), "it is there twice"),
+    ];
+    refuses("counts", &good, &table);
+}
+
+#[test]
+fn a_history_too_short_calibrates_nothing() {
+    let half = |minutes: usize| vec![json!([600, 6]); minutes];
+    let short = json!({"a": half(1439), "b": half(1439)}).to_string();
+    let enough = json!({"a": half(1440), "b": half(1440)}).to_string();
+    let run = judge(&["calibrate"], &[short, enough]);
+    let answers = answers(&run);
+    assert_eq!((run.code, &answers[0]["field"]), (2, &json!("a")));
+    assert_eq!((answers[1]["r_by_bin"].as_array().unwrap().len(), &answers[1]["A"]), (10, &json!(1.0)));
+}
