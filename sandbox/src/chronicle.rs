@@ -13,12 +13,20 @@ use serde_json::Value;
 use tidegate::ids::RolloutId;
 use tidegate::rollout::{AbortReason, Homeward, Phase, Rollout};
 
-use crate::platform::transcript::Moment;
 use crate::world::{Outcomes, UserErrors, World};
 
 /// Over HTTP the way home is written while the commit is under way, by calls that take wall time: so much of it is the
 /// machine's and not the controller's. In process no call takes time.
 pub const TRANSPORT: Duration = Duration::from_secs(1);
+
+/// One moment on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Moment {
+    /// Wall time since the start of the run.
+    pub wall: Duration,
+    /// Virtual time.
+    pub at: Timestamp,
+}
 
 /// One transition of a rollout: a commit that changed its phase, its step, or the weight that was read back.
 #[derive(Debug, Clone, PartialEq, Serialize)]

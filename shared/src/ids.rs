@@ -1,21 +1,23 @@
 //! Names of things as newtypes: an ARN of a rule is never mistaken for that of a target group.
+//!
+//! A record holds the same few names many times, and is cloned with every step: a clone of a name shares its text.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        #[serde(transparent)]
-        pub struct $type(String);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+        pub struct $type(#[schemars(with = "String")] Arc<str>);
 
         impl $type {
             /// Wraps a name as it was given.
             pub fn new(name: impl Into<String>) -> Self {
-                Self(name.into())
+                Self(name.into().into())
             }
 
             /// Returns the name as text.
@@ -27,6 +29,18 @@ macro_rules! name {
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer).map(Self::new)
             }
         }
     };
@@ -78,7 +92,7 @@ impl ServiceArn {
     /// Builds the ARN that ECS gives to `service` in the cluster of `cluster_arn`.
     pub fn in_cluster(cluster_arn: &str, service: &str) -> Option<Self> {
         let (prefix, cluster) = cluster_arn.split_once(":cluster/")?;
-        Some(Self(format!("{prefix}:service/{cluster}/{service}")))
+        Some(Self::new(format!("{prefix}:service/{cluster}/{service}")))
     }
 }
 

@@ -159,8 +159,9 @@ pub trait RolloutStore: Sync {
     /// The entry's `previous` is filled in here from the service's last chain.
     fn begin(&self, commit: Commit<'_>) -> impl Future<Output = Result<(), CommitRefused>> + Send;
 
-    /// Stores the next version; a finished rollout frees its services and alarms in the same transaction.
-    fn commit(&self, commit: Commit<'_>) -> impl Future<Output = Result<(), CommitRefused>> + Send;
+    /// Stores the next version, and returns the journal's new head, which the next commit names. A finished rollout
+    /// frees its services and alarms in the same transaction.
+    fn commit(&self, commit: Commit<'_>) -> impl Future<Output = Result<String, CommitRefused>> + Send;
 
     /// Records the answer to a command that changed no rollout (a refusal). Keeps an answer that is there.
     fn record(&self, key: &str, answer: &Answer) -> impl Future<Output = Result<(), Fault>> + Send;

@@ -21,6 +21,7 @@ use tidegate::ports::{Clock, Queue};
 use crate::chronicle;
 use crate::world::World;
 use life::Life;
+pub use store::Keeping;
 use store::Memory;
 
 /// How long a function's invocation may take.
@@ -78,6 +79,12 @@ impl InProcess {
             sweeps: true,
             hears_events: true,
         }
+    }
+
+    /// Keeps what is durable in another way; for a new one, before anything is stored.
+    pub fn keeping(self, keeping: Keeping) -> Self {
+        self.memory().keeping = keeping;
+        self
     }
 
     /// Returns the World, for a test's own hand on it.

@@ -446,11 +446,11 @@ impl RolloutStore for InProcess {
         })?
     }
 
-    async fn commit(&self, commit: Commit<'_>) -> Result<(), CommitRefused> {
+    async fn commit(&self, commit: Commit<'_>) -> Result<String, CommitRefused> {
         self.life.call(|| {
-            self.memory().commit(&commit)?;
+            let head = self.memory().commit(&commit)?;
             self.made_durable(commit.rollout);
-            Ok(())
+            Ok(head)
         })?
     }
 

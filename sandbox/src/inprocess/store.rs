@@ -8,9 +8,20 @@ use tidegate::ids::{AlarmArn, RolloutId, ServiceArn};
 use tidegate::ports::{Commit, CommitRefused, Stored, Unfinished};
 use tidegate::rollout::Rollout;
 
-/// What a table would hold. Records are kept as JSON, so that every test is a test of what is stored.
+/// How truly the memory is a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keeping {
+    /// Records as JSON, a journal with its hash chain: every test is a test of what is stored.
+    #[default]
+    AsTable,
+    /// Records as they are, and no journal: for ten thousand rollouts, after others were kept as a table.
+    AsIs,
+}
+
+/// What a table would hold.
 #[derive(Debug, Default)]
 pub struct Memory {
+    pub keeping: Keeping,
     rollouts: BTreeMap<RolloutId, Item>,
     journal: BTreeMap<RolloutId, Vec<AuditEntry>>,
     services: BTreeMap<ServiceArn, ServiceItem>,
@@ -19,9 +30,24 @@ pub struct Memory {
 
 #[derive(Debug)]
 struct Item {
-    state: String,
+    state: State,
     version: u64,
     head: String,
+}
+
+#[derive(Debug)]
+enum State {
+    Json(String),
+    Record(Box<Rollout>),
+}
+
+impl State {
+    fn read(&self) -> Rollout {
+        match self {
+            Self::Json(text) => serde_json::from_str(text).expect("what was stored is read back"),
+            Self::Record(rollout) => (**rollout).clone(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -34,7 +60,7 @@ impl Memory {
     /// Loads a rollout.
     pub fn load(&self, id: &RolloutId) -> Option<Stored> {
         self.rollouts.get(id).map(|item| Stored {
-            rollout: read(&item.state),
+            rollout: item.state.read(),
             version: item.version,
             head: item.head.clone(),
         })
@@ -76,12 +102,12 @@ impl Memory {
         for service in rollout.services() {
             self.services.entry(service.clone()).or_default().active = Some(rollout.id.clone());
         }
-        self.write(commit, entry);
+        self.write(commit, &entry);
         Ok(())
     }
 
     /// Stores the next version, if the one before it stands.
-    pub fn commit(&mut self, commit: &Commit<'_>) -> Result<(), CommitRefused> {
+    pub fn commit(&mut self, commit: &Commit<'_>) -> Result<String, CommitRefused> {
         self.unless_repeated(commit)?;
         let stands = self.rollouts.get(&commit.rollout.id);
         let next =
@@ -94,8 +120,7 @@ impl Memory {
                 self.services.entry(service.clone()).or_default().active = None;
             }
         }
-        self.write(commit, commit.entry.clone());
-        Ok(())
+        Ok(self.write(commit, commit.entry))
     }
 
     /// Records the answer to a command that changed no rollout; keeps one that is there.
@@ -122,7 +147,7 @@ impl Memory {
     }
 
     fn all(&self) -> impl Iterator<Item = Rollout> + '_ {
-        self.rollouts.values().map(|item| read(&item.state))
+        self.rollouts.values().map(|item| item.state.read())
     }
 
     fn unless_repeated(&self, commit: &Commit<'_>) -> Result<(), CommitRefused> {
@@ -132,21 +157,24 @@ impl Memory {
         }
     }
 
-    fn write(&mut self, commit: &Commit<'_>, entry: AuditEntry) {
+    fn write(&mut self, commit: &Commit<'_>, entry: &AuditEntry) -> String {
         let rollout = commit.rollout;
-        let state = serde_json::to_string(rollout).expect("a rollout serializes");
-        let head = entry.hash();
+        let (state, head) = match self.keeping {
+            Keeping::AsTable => {
+                let text = serde_json::to_string(rollout).expect("a rollout serializes");
+                self.journal.entry(rollout.id.clone()).or_default().push(entry.clone());
+                (State::Json(text), entry.hash())
+            }
+            // No two versions of one rollout have the same head, which is all that a commit's condition needs.
+            Keeping::AsIs => (State::Record(Box::new(rollout.clone())), format!("{}", entry.sequence)),
+        };
         for service in rollout.services() {
             self.services.entry(service.clone()).or_default().head.clone_from(&head);
         }
-        self.rollouts.insert(rollout.id.clone(), Item { state, version: entry.sequence, head });
-        self.journal.entry(rollout.id.clone()).or_default().push(entry);
+        self.rollouts.insert(rollout.id.clone(), Item { state, version: entry.sequence, head: head.clone() });
         if let Some((key, answer)) = commit.inbox {
             self.answers.insert(key.to_owned(), answer.clone());
         }
+        head
     }
-}
-
-fn read(state: &str) -> Rollout {
-    serde_json::from_str(state).expect("what was stored is read back")
 }

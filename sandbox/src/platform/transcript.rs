@@ -2,21 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::iam::{Call, Decision, Denial, Role};
-
-/// One moment on both clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Moment {
-    /// Wall time since the start of the run.
-    pub wall: Duration,
-    /// Virtual time.
-    pub at: Timestamp,
-}
+pub use crate::chronicle::Moment;
 
 /// Whose call it was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -187,6 +177,10 @@ impl Transcript {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    use std::time::Duration;
+
+    use jiff::Timestamp;
 
     use super::super::iam::Policy;
     use super::*;

@@ -149,11 +149,15 @@ impl World {
     /// How the way to `to` is cut into calls changes nothing. An earlier `to` does nothing.
     pub fn advance_to(&mut self, to: Timestamp) {
         while let Some(at) = self.queue.next_at().filter(|at| *at <= to) {
-            self.flow_until(at);
-            self.now = at;
             let Some((_, due)) = self.queue.take_first() else {
                 return;
             };
+            if due.moves_traffic() {
+                self.flow_until(at);
+            } else {
+                self.flow_whole_slices(at);
+            }
+            self.now = at;
             self.happen(due);
         }
         self.flow_whole_slices(to);

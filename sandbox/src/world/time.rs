@@ -63,6 +63,27 @@ pub(super) enum Due {
     },
 }
 
+impl Due {
+    /// Whether requests may go elsewhere, or be counted elsewhere, from this instant on. What does more than it says
+    /// here (a scheduler's pass that registers or stops something) lets traffic flow first by itself.
+    pub(super) fn moves_traffic(&self) -> bool {
+        match self {
+            Due::TaskStep { .. }
+            | Due::TaskCrash { .. }
+            | Due::TaskDeregister { .. }
+            | Due::TargetVerdict { .. }
+            | Due::TargetDrained { .. }
+            | Due::AppReady { .. }
+            | Due::RuleReaches { .. }
+            | Due::MinuteEnds => true,
+            Due::SchedulerPass { .. }
+            | Due::TaskForgotten { .. }
+            | Due::SteadyState { .. }
+            | Due::AlarmEvaluation { .. } => false,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     due: BTreeMap<(Timestamp, u64), Due>,

@@ -121,7 +121,7 @@ impl RolloutStore for Absent {
         Err(no(TABLE).into())
     }
 
-    async fn commit(&self, _: Commit<'_>) -> Result<(), CommitRefused> {
+    async fn commit(&self, _: Commit<'_>) -> Result<String, CommitRefused> {
         Err(no(TABLE).into())
     }
 

@@ -167,7 +167,7 @@ impl<W: Sync, R: Sync, M: Sync, S: RolloutStore, Q: Sync, A: Sync> RolloutStore 
         self.store.begin(commit)
     }
 
-    fn commit(&self, commit: Commit<'_>) -> impl Future<Output = Result<(), CommitRefused>> + Send {
+    fn commit(&self, commit: Commit<'_>) -> impl Future<Output = Result<String, CommitRefused>> + Send {
         self.store.commit(commit)
     }
 

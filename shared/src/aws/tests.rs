@@ -282,7 +282,7 @@ async fn a_commit_without_an_answer_is_found_by_its_head() {
     let table = |peer: &Peer| Table::new(&peer.sdk(), "tidegate".into(), FunctionClock::wall());
 
     let peer = Peer::that(vec![Does::Cut, Does::Answer(200, stored(&rollout, &entry.hash()))]);
-    assert_eq!(table(&peer).commit(commit()).await, Ok(()));
+    assert_eq!(table(&peer).commit(commit()).await, Ok(entry.hash()));
     assert_eq!(peer.heard(), 2, "one transaction, one read");
 
     let peer = Peer::that(vec![Does::Hang, Does::Answer(200, stored(&rollout, "another"))]);
@@ -293,7 +293,7 @@ async fn a_commit_without_an_answer_is_found_by_its_head() {
         "CancellationReasons":[{"Code":"ConditionalCheckFailed","Item":{"head":{"S":"another"}}},{"Code":"None"}]}"#;
     assert_eq!(table(&Peer::answers(400, cancelled)).commit(commit()).await, Err(CommitRefused::Stale));
     let ours = cancelled.replace("another", &entry.hash());
-    assert_eq!(table(&Peer::answers(400, ours)).commit(commit()).await, Ok(()));
+    assert_eq!(table(&Peer::answers(400, ours)).commit(commit()).await, Ok(entry.hash()));
 }
 
 #[tokio::test]

@@ -124,11 +124,12 @@ impl<P: World> Driver<'_, P> {
             // The way home goes out with the commit, not after it.
             let (committed, home) = join(self.ports.commit(commit), self.write_home(&effects)).await;
             match committed {
-                Ok(()) => {
+                Ok(head) => {
                     inbox = None;
                     for metric in telemetry::changes(Some(&stored.rollout), &step.rollout, now.at) {
                         telemetry::record(&metric, now.at);
                     }
+                    stored = Stored { rollout: step.rollout, version: entry.sequence, head };
                 }
                 Err(CommitRefused::Repeated) => return Ok(Given::Repeated),
                 Err(CommitRefused::Stale) => {
@@ -150,7 +151,6 @@ impl<P: World> Driver<'_, P> {
                 Err(busy @ CommitRefused::Busy { .. }) => return Err(Fault::conflict(busy.to_string())),
                 Err(CommitRefused::Fault(fault)) => return Err(fault),
             }
-            stored = Stored { rollout: step.rollout, version: entry.sequence, head: entry.hash() };
             let performed = self.perform(&stored, effects).await;
             unsent = unsent.or(performed.unsent);
             inputs = home.into_iter().chain(performed.answers).collect();

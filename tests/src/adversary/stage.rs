@@ -382,21 +382,21 @@ impl RolloutStore for Stage {
         Ok(())
     }
 
-    async fn commit(&self, commit: Commit<'_>) -> Result<(), CommitRefused> {
+    async fn commit(&self, commit: Commit<'_>) -> Result<String, CommitRefused> {
         breath().await;
         let fault = || CommitRefused::Fault(Fault::transient("the table does not answer"));
         if self.happens(self.mask().breaks_table, 0.03) {
             return Err(fault());
         }
         let rollout = commit.rollout.clone();
-        self.inner.commit(commit).await?;
+        let head = self.inner.commit(commit).await?;
         let now = self.time();
         self.watch().committed(&rollout, now);
         if self.happens(self.mask().breaks_table, 0.03) {
             return Err(fault());
         }
         breath().await;
-        Ok(())
+        Ok(head)
     }
 
     async fn record(&self, key: &str, answer: &Answer) -> Result<(), Fault> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::routing::Way;
-use super::{Outcomes, TrafficShape, TrafficSource};
+use super::{Outcomes, SourceState, TrafficShape, TrafficSource};
 use crate::world::World;
 use crate::world::ecs::Behaviour;
 use crate::world::health::key;
@@ -29,7 +29,7 @@ impl World {
     pub(in crate::world) fn flow_until(&mut self, until: Timestamp) {
         self.flow_whole_slices(until);
         if self.traffic.flowed_until < until {
-            self.flow_slice(until);
+            self.flow_segment(until);
         }
     }
 
@@ -39,25 +39,37 @@ impl World {
         loop {
             let next = (self.traffic.flowed_until.as_millisecond().div_euclid(slice) + 1) * slice;
             match Timestamp::from_millisecond(next) {
-                Ok(next) if next <= until => self.flow_slice(next),
+                Ok(next) if next <= until => self.flow_segment(next),
                 Ok(_) | Err(_) => return,
             }
         }
+    }
+
+    /// A slice is cut where a group is barred: before that instant its requests are nobody's fault.
+    fn flow_segment(&mut self, until: Timestamp) {
+        while let Some(at) = self.barred_next().filter(|at| *at < until) {
+            self.flow_slice(at);
+        }
+        self.flow_slice(until);
+    }
+
+    fn barred_next(&self) -> Option<Timestamp> {
+        self.traffic.barred_from.values().copied().filter(|at| *at > self.traffic.flowed_until).min()
     }
 
     fn flow_slice(&mut self, until: Timestamp) {
         let seconds = until.duration_since(self.traffic.flowed_until).as_secs_f64();
         let from = self.traffic.flowed_until;
         self.traffic.flowed_until = until;
-        for index in 0..self.traffic.sources.len() {
-            let count = self.arrivals(index, seconds);
-            let source = self.traffic.sources[index].source.clone();
-            self.spread_over_nodes(&source, count, from);
+        let mut sources = std::mem::take(&mut self.traffic.sources);
+        for state in &mut sources {
+            let count = self.arrivals(state, seconds);
+            self.spread_over_nodes(&state.source, count, from);
         }
+        self.traffic.sources = sources;
     }
 
-    fn arrivals(&mut self, index: usize, seconds: f64) -> u64 {
-        let state = &mut self.traffic.sources[index];
+    fn arrivals(&mut self, state: &mut SourceState, seconds: f64) -> u64 {
         let mean = state.source.requests_per_second * seconds;
         match state.source.shape {
             TrafficShape::Poisson => self.chance.traffic.poisson(mean),

@@ -139,15 +139,20 @@ impl World {
     /// propagation bound has passed, each request that reaches the group is a user error. Said again, it changes
     /// nothing.
     pub fn abort_durable(&mut self, target_group_arn: &str, at: Timestamp) {
+        if self.traffic.barred_from.contains_key(target_group_arn) {
+            return;
+        }
         self.flow_until(self.now);
         let from = at + self.config.propagation_cap;
-        self.traffic.barred_from.entry(target_group_arn.to_owned()).or_insert(from);
+        self.traffic.barred_from.insert(target_group_arn.to_owned(), from);
     }
 
     /// The harness says that the group may take traffic again: another rollout begins.
     pub fn abort_over(&mut self, target_group_arn: &str) {
-        self.flow_until(self.now);
-        self.traffic.barred_from.remove(target_group_arn);
+        if self.traffic.barred_from.contains_key(target_group_arn) {
+            self.flow_until(self.now);
+            self.traffic.barred_from.remove(target_group_arn);
+        }
     }
 
     /// Returns *user errors caused by the controller* so far, by cause.

@@ -18,12 +18,11 @@ impl World {
     /// Returns where a source's requests go at a node, by the rules that the node follows at this instant.
     pub(super) fn way(&self, source: &TrafficSource, node: usize) -> Way {
         let of_listener = self.rules.values().filter(|r| r.listener == source.listener_arn);
-        let mut candidates: Vec<(u32, &Routing)> = of_listener
+        let candidates = of_listener
             .filter_map(|r| Some((r.view.priority.parse().unwrap_or(u32::MAX), r.nodes.get(node)?)))
-            .filter(|(_, routing)| routing.conditions.iter().all(|c| matches(c, source)))
-            .collect();
-        candidates.sort_by_key(|(priority, _)| *priority);
-        let action = candidates.first().and_then(|(_, routing)| routing.actions.last());
+            .filter(|(_, routing): &(u32, &Routing)| routing.conditions.iter().all(|c| matches(c, source)));
+        let first = candidates.min_by_key(|(priority, _)| *priority);
+        let action = first.and_then(|(_, routing)| routing.actions.last());
         action.map_or(Way::ByConfiguration, forward_way)
     }
 
@@ -88,6 +87,9 @@ fn matches(condition: &RuleCondition, source: &TrafficSource) -> bool {
 
 /// Matches `*` (any run) and `?` (any one) as load balancer rules do.
 pub(super) fn wildcard(pattern: &str, text: &str) -> bool {
+    if !pattern.contains(['*', '?']) {
+        return pattern == text;
+    }
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t, mut star) = (0, 0, None);
     while t < text.len() {

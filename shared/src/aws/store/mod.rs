@@ -163,9 +163,10 @@ impl RolloutStore for Table {
         self.transact(&commit.rollout.id, &transaction).await
     }
 
-    async fn commit(&self, commit: Commit<'_>) -> Result<(), CommitRefused> {
+    async fn commit(&self, commit: Commit<'_>) -> Result<String, CommitRefused> {
         let transaction = Transaction::commit(&commit, &self.name, self.clock.transport())?;
-        self.transact(&commit.rollout.id, &transaction).await
+        self.transact(&commit.rollout.id, &transaction).await?;
+        Ok(transaction.head)
     }
 
     async fn record(&self, key: &str, answer: &Answer) -> Result<(), Fault> {
