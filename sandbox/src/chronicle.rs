@@ -102,6 +102,7 @@ impl Chronicle {
                 | AbortReason::Blocked { .. }
                 | AbortReason::Unhealthy { .. }
                 | AbortReason::Gone { .. }
+                | AbortReason::PauseTimeout { .. }
                 | AbortReason::ProgressDeadline { .. },
             )
             | None => None,

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::RolloutSpec;
+use crate::spec::{OnTimeout, PauseLimit, RolloutSpec};
 use crate::weight::Weight;
 
 /// The steps from the first deployed task to the last removed one.
@@ -63,6 +63,9 @@ pub enum Step {
     Pause {
         /// `None` waits for `promote`.
         duration: Option<SignedDuration>,
+        /// How long it waits for `promote` at most, and what then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<PauseLimit>,
     },
     /// Judge metrics of the canary.
     Analysis {
@@ -106,9 +109,9 @@ impl Step {
     /// Returns the least time that the step takes: what the spec asks for, nothing for tasks to become healthy.
     pub fn least(&self, spec: &RolloutSpec) -> SignedDuration {
         match self {
-            Self::Pause { duration: Some(duration) } | Self::Bake { duration } | Self::CleanUp { delay: duration } => {
-                *duration
-            }
+            Self::Pause { duration: Some(duration), .. }
+            | Self::Bake { duration }
+            | Self::CleanUp { delay: duration } => *duration,
             Self::Analysis { metrics } => {
                 let windows = metrics.iter().filter_map(|name| spec.metric(name)).map(|metric| {
                     let count = i32::try_from(metric.count).unwrap_or(i32::MAX);
@@ -120,7 +123,7 @@ impl Step {
             | Self::Scale { .. }
             | Self::Preview { .. }
             | Self::SetWeight { .. }
-            | Self::Pause { duration: None }
+            | Self::Pause { duration: None, .. }
             | Self::Promote => SignedDuration::ZERO,
         }
     }
@@ -134,8 +137,15 @@ impl std::fmt::Display for Step {
             Self::Scale { tasks } => write!(f, "scale {}", counted(*tasks)),
             Self::SetWeight { canary, .. } => write!(f, "setWeight {canary}"),
             Self::Preview { .. } => write!(f, "preview"),
-            Self::Pause { duration: Some(duration) } => write!(f, "pause {duration:#}"),
-            Self::Pause { duration: None } => write!(f, "pause until promoted"),
+            Self::Pause { duration: Some(duration), .. } => write!(f, "pause {duration:#}"),
+            Self::Pause { duration: None, limit: None } => write!(f, "pause until promoted"),
+            Self::Pause { duration: None, limit: Some(PauseLimit { timeout, on_timeout }) } => {
+                let then = match on_timeout {
+                    OnTimeout::Abort => "abort",
+                    OnTimeout::Promote => "promote",
+                };
+                write!(f, "pause until promoted, {then} after {timeout:#}")
+            }
             Self::Analysis { metrics } => write!(f, "analysis {}", metrics.join(", ")),
             Self::Bake { duration } => write!(f, "bake {duration:#}"),
             Self::Promote => write!(f, "promote"),

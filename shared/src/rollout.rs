@@ -14,7 +14,7 @@ use crate::observation::{Observation, RuleSeen};
 use crate::plan::{Plan, Step};
 pub use crate::rollout::waits::{Gone, Thin, Waits};
 pub use crate::rollout::wishes::Wishes;
-use crate::spec::RolloutSpec;
+use crate::spec::{OnTimeout, RolloutSpec};
 use crate::weight::Weight;
 
 /// The schema that this code writes. It reads this one and the one before.
@@ -171,6 +171,13 @@ pub enum PauseReason {
         /// When it ends by itself.
         until: Option<Timestamp>,
     },
+    /// The plan's own pause, which waits for `promote` until its limit.
+    Limited {
+        /// When it ends by itself.
+        until: Timestamp,
+        /// How.
+        then: OnTimeout,
+    },
     /// A person said `pause`; `resume` ends it.
     Person {
         /// The caller's ARN.
@@ -225,6 +232,11 @@ pub enum AbortReason {
     Gone {
         /// What, and what became of the way home.
         what: String,
+    },
+    /// Nobody ended a pause of the plan within its limit.
+    PauseTimeout {
+        /// Which step.
+        step: String,
     },
     /// No progress for the spec's deadline.
     ProgressDeadline {
@@ -384,7 +396,7 @@ pub struct TaskFact {
 }
 
 /// Stands for a step in a record that has none, which is broken: it does nothing, and waits for a person.
-const NO_STEP: Step = Step::Pause { duration: None };
+const NO_STEP: Step = Step::Pause { duration: None, limit: None };
 
 impl Rollout {
     /// Whether it has reached its end.
@@ -424,6 +436,12 @@ impl std::fmt::Display for PauseReason {
         match self {
             Self::Step { until: Some(until) } => write!(f, "the plan's pause, until {until}"),
             Self::Step { until: None } => write!(f, "the plan's pause, until somebody says `promote`"),
+            Self::Limited { until, then: OnTimeout::Abort } => {
+                write!(f, "the plan's pause, until somebody says `promote`; it goes home at {until}")
+            }
+            Self::Limited { until, then: OnTimeout::Promote } => {
+                write!(f, "the plan's pause, until somebody says `promote`; it goes on at {until}")
+            }
             Self::Person { by } => write!(f, "{by} said `pause`; `resume` goes on"),
             Self::Inconclusive { metric, why } => {
                 write!(f, "{metric} could not tell ({why}); `resume` measures again, `promote` passes it")
@@ -442,6 +460,7 @@ impl std::fmt::Display for AbortReason {
             Self::Blocked { why } => write!(f, "a write is refused: {why}"),
             Self::Unhealthy { why } => write!(f, "the canary is not well: {why}"),
             Self::Gone { what } => write!(f, "deleted by hand: {what}"),
+            Self::PauseTimeout { step } => write!(f, "nobody said `promote` in time at {step}"),
             Self::ProgressDeadline { step, waiting_on } => {
                 write!(f, "no progress within the deadline at {step}: {waiting_on}")
             }

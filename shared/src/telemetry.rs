@@ -123,6 +123,7 @@ fn because(reason: &AbortReason) -> &'static str {
         AbortReason::Blocked { .. } => "Blocked",
         AbortReason::Unhealthy { .. } => "Unhealthy",
         AbortReason::Gone { .. } => "Gone",
+        AbortReason::PauseTimeout { .. } => "PauseTimeout",
         AbortReason::ProgressDeadline { .. } => "ProgressDeadline",
     }
 }

@@ -61,6 +61,7 @@ fn reasons() -> Vec<AbortReason> {
         AbortReason::Unhealthy { why: why() },
         AbortReason::Blocked { why: why() },
         AbortReason::Gone { what: why() },
+        AbortReason::PauseTimeout { step: "S".into() },
         AbortReason::ProgressDeadline { step: "S".into(), waiting_on: why() },
     ];
     for reason in &reasons {
@@ -72,6 +73,7 @@ fn reasons() -> Vec<AbortReason> {
             | AbortReason::Unhealthy { .. }
             | AbortReason::Blocked { .. }
             | AbortReason::Gone { .. }
+            | AbortReason::PauseTimeout { .. }
             | AbortReason::ProgressDeadline { .. } => {}
         }
     }

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use tidegate::spec::{
-    self, CanaryScale, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, RolloutSpec, StrategySpec,
-    Threshold, WorkloadSpec,
+    self, CanaryScale, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, OnTimeout, PauseLimit,
+    RolloutSpec, StrategySpec, Threshold, WorkloadSpec,
 };
 use tidegate::weight::Weight;
 
@@ -77,7 +77,13 @@ fn metric() -> impl Strategy<Value = MetricSpec> {
 /// Weights that rise, each with what may stand around it.
 fn steps(metrics: Vec<String>) -> impl Strategy<Value = Vec<CanaryStep>> {
     let around = prop_oneof![
-        prop::option::of(seconds(1..30 * 86_400)).prop_map(|duration| CanaryStep::Pause { duration }),
+        prop::option::of(seconds(1..30 * 86_400)).prop_map(|duration| CanaryStep::Pause { duration, limit: None }),
+        (seconds(60..30 * 86_400), prop_oneof![Just(OnTimeout::Abort), Just(OnTimeout::Promote)]).prop_map(
+            |(timeout, on_timeout)| {
+                let limit = Some(PauseLimit { timeout, on_timeout });
+                CanaryStep::Pause { duration: None, limit }
+            }
+        ),
         (1..5001_u32).prop_map(|tasks| CanaryStep::SetCanaryScale(CanaryScale::Replicas(tasks))),
         Just(CanaryStep::SetCanaryScale(CanaryScale::Percent(100))),
         Just(CanaryStep::SetCanaryScale(CanaryScale::MatchTrafficWeight)),
@@ -267,7 +273,7 @@ fn durations_are_read_in_every_usual_form() {
         let text = GOOD.replace("{duration: 10m}", &format!("{{duration: {written}}}"));
         let StrategySpec::Canary(canary) = spec::read(&text).ok()?.strategy else { return None };
         canary.steps.into_iter().find_map(|step| match step {
-            CanaryStep::Pause { duration } => duration.map(|duration| duration.as_secs()),
+            CanaryStep::Pause { duration, .. } => duration.map(|duration| duration.as_secs()),
             CanaryStep::SetWeight(_) | CanaryStep::SetCanaryScale(_) | CanaryStep::Analysis { .. } => None,
         })
     };

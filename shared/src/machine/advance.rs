@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, RuleWrite, Transition, Weighted, Write};
 use super::gate::{self, Shut};
-use super::{Now, announce, drift, home, look, preview};
+use super::{Now, announce, drift, home, look, patience, preview};
 use crate::analysis::{self, CanaryDimensions, MeasureRequest, Verdict};
 use crate::fault::{Fault, Obstacle};
 use crate::ids::TargetGroupArn;
@@ -44,6 +44,9 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
             Phase::Paused { reason: PauseReason::Step { until: Some(until) }, .. } if now.at >= *until => {
                 rollout.phase = Phase::Progressing;
                 next_step(rollout, now, effects);
+            }
+            Phase::Paused { reason: PauseReason::Limited { until, then }, .. } if now.at >= *until => {
+                patience::over(rollout, *then, now, effects);
             }
             Phase::Paused { .. } if rollout.doubt.is_none() => {
                 return look::ask_if_older(rollout, look::WATCH, now, effects);
@@ -132,7 +135,7 @@ fn begin_step(rollout: &mut Rollout, now: Now) -> StepState {
         Step::Deploy { .. } | Step::Scale { .. } | Step::Preview { .. } | Step::SetWeight { .. } | Step::Promote => {
             working
         }
-        Step::Pause { duration } => StepState::Waiting { until: duration.map(|duration| now.at + duration) },
+        Step::Pause { duration, .. } => StepState::Waiting { until: duration.map(|duration| now.at + duration) },
         Step::Bake { duration } => StepState::Waiting { until: Some(now.at + duration) },
         Step::CleanUp { delay } => {
             let drained_at = rollout.verified_at + gate::drain(&rollout.baseline.stable, SignedDuration::ZERO);
@@ -238,7 +241,7 @@ fn pause(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Progress
     if until.is_some_and(|until| now.at >= until) {
         return Progress::Done;
     }
-    hold(rollout, PauseReason::Step { until }, now, effects)
+    hold(rollout, patience::reason(rollout, until), now, effects)
 }
 
 fn measure(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Progress {

@@ -173,7 +173,7 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
     let undisturbed = match &rollout.phase {
         Phase::Progressing => true,
         Phase::Paused { reason, .. } => match reason {
-            PauseReason::Step { .. } => true,
+            PauseReason::Step { .. } | PauseReason::Limited { .. } => true,
             PauseReason::Person { .. } | PauseReason::Inconclusive { .. } | PauseReason::Drift { .. } => false,
         },
         Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => false,
@@ -307,7 +307,7 @@ fn abort(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<E
 
 fn pause(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<Effect>) -> Outcome {
     match &rollout.phase {
-        Phase::Progressing | Phase::Paused { reason: PauseReason::Step { .. }, .. } => {
+        Phase::Progressing | Phase::Paused { reason: PauseReason::Step { .. } | PauseReason::Limited { .. }, .. } => {
             advance::hold(rollout, PauseReason::Person { by: command.by.clone() }, now, effects);
             Outcome::Applied("paused".to_owned())
         }
@@ -330,7 +330,7 @@ fn resume(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcome
         }
     };
     match reason {
-        PauseReason::Step { .. } => {
+        PauseReason::Step { .. } | PauseReason::Limited { .. } => {
             return refuse(
                 rollout,
                 Verb::Resume,
@@ -359,7 +359,10 @@ fn resume(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcome
 
 fn promote(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcome {
     match &rollout.phase {
-        Phase::Paused { reason: PauseReason::Step { .. } | PauseReason::Inconclusive { .. }, .. } => {
+        Phase::Paused {
+            reason: PauseReason::Step { .. } | PauseReason::Limited { .. } | PauseReason::Inconclusive { .. },
+            ..
+        } => {
             let passed = rollout.current().to_string();
             // An analysis that could not tell was passed, and never successful.
             if let Step::Analysis { .. } = rollout.current() {

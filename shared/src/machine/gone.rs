@@ -81,6 +81,7 @@ pub fn give_up(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> bo
         | AbortReason::Person { .. }
         | AbortReason::Blocked { .. }
         | AbortReason::Unhealthy { .. }
+        | AbortReason::PauseTimeout { .. }
         | AbortReason::ProgressDeadline { .. } => {
             format!("{}; the way home ({reason}) could not be walked to its end", gone.what)
         }

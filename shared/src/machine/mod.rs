@@ -15,6 +15,7 @@ mod gone;
 mod harm;
 mod home;
 mod look;
+mod patience;
 mod preview;
 pub mod report;
 #[cfg(test)]

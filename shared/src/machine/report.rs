@@ -260,6 +260,7 @@ fn needs_person(rollout: &Rollout) -> bool {
     }
     match &rollout.phase {
         Phase::Paused { reason: PauseReason::Step { until }, .. } => until.is_none(),
+        Phase::Paused { reason: PauseReason::Limited { .. }, .. } => false,
         Phase::Paused { .. } | Phase::Aborting { home: Homeward::Held { .. }, .. } => true,
         Phase::Aborting { home: Homeward::Draining { kept, .. }, .. } => kept.is_some(),
         Phase::Progressing | Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => false,

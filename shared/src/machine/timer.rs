@@ -28,6 +28,10 @@ pub fn next_wake_up(rollout: &Rollout) -> Option<Timestamp> {
         Phase::Healthy | Phase::Degraded { .. } => None,
         Phase::Paused { .. } if rollout.waits.gone.is_some() || rollout.waits.thin.is_some() => Some(polled(rollout)),
         Phase::Paused { reason: PauseReason::Step { until }, .. } if rollout.doubt.is_none() => *until,
+        Phase::Paused { reason: PauseReason::Limited { until, .. }, .. } if rollout.doubt.is_none() => Some(*until),
+        Phase::Paused { reason: PauseReason::Limited { until, .. }, .. } => {
+            Some((*until).min(look::next_look(rollout)))
+        }
         Phase::Paused { reason: PauseReason::Step { until }, .. } => {
             let next = look::next_look(rollout);
             Some(until.map_or(next, |until| until.min(next)))

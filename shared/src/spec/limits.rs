@@ -39,6 +39,9 @@ pub const REPLICAS: RangeInclusive<u32> = 1..=5000;
 pub const SCALE_PERCENT: RangeInclusive<u32> = 1..=100;
 /// `pause.duration`
 pub const PAUSE: RangeInclusive<SignedDuration> = SignedDuration::from_secs(1)..=SignedDuration::from_hours(30 * 24);
+/// `pause.timeout`: shorter, nobody could be in time.
+pub const PAUSE_TIMEOUT: RangeInclusive<SignedDuration> =
+    SignedDuration::from_mins(1)..=SignedDuration::from_hours(30 * 24);
 /// `interval`: a CloudWatch window.
 pub const INTERVAL: RangeInclusive<SignedDuration> = SignedDuration::from_mins(1)..=SignedDuration::from_hours(1);
 /// As the load balancer publishes.

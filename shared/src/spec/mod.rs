@@ -88,12 +88,35 @@ pub enum CanaryStep {
     Pause {
         /// How long; `None` waits for `promote`.
         duration: Option<SignedDuration>,
+        /// How long it waits for `promote` at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<PauseLimit>,
     },
     /// Judge these metrics before going on.
     Analysis {
         /// Names of `metrics`.
         metrics: Vec<String>,
     },
+}
+
+/// The longest that a pause waits for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PauseLimit {
+    /// How long, from the beginning of the pause (`timeout`).
+    pub timeout: SignedDuration,
+    /// What then.
+    pub on_timeout: OnTimeout,
+}
+
+/// What a pause does that nobody ended in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnTimeout {
+    /// It goes home.
+    Abort,
+    /// It goes on, as by `promote`.
+    Promote,
 }
 
 /// How many tasks the canary has.

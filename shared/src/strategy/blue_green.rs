@@ -17,8 +17,8 @@ pub fn compile(spec: &BlueGreenSpec, stable_tasks: u32) -> Plan {
     steps.extend(analysis(&spec.pre_promotion));
     match spec.auto_promotion {
         AutoPromotion::AtOnce => {}
-        AutoPromotion::After(duration) => steps.push(Step::Pause { duration: Some(duration) }),
-        AutoPromotion::Never => steps.push(Step::Pause { duration: None }),
+        AutoPromotion::After(duration) => steps.push(Step::Pause { duration: Some(duration), limit: None }),
+        AutoPromotion::Never => steps.push(Step::Pause { duration: None, limit: None }),
     }
     if first < full {
         steps.push(Step::Scale { tasks: full });

@@ -12,7 +12,9 @@ pub fn compile(canary: &CanarySpec, stable_tasks: u32) -> Plan {
         match step {
             CanaryStep::SetWeight(weight) => compiler.set_weight(*weight),
             CanaryStep::SetCanaryScale(scale) => compiler.set_scale(*scale),
-            CanaryStep::Pause { duration } => compiler.steps.push(Step::Pause { duration: *duration }),
+            CanaryStep::Pause { duration, limit } => {
+                compiler.steps.push(Step::Pause { duration: *duration, limit: *limit });
+            }
             CanaryStep::Analysis { metrics } => compiler.steps.push(Step::Analysis { metrics: metrics.clone() }),
         }
     }

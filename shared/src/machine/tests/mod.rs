@@ -5,6 +5,7 @@ mod blue_green;
 mod deleted;
 mod full;
 mod matrix;
+mod waits;
 
 use super::effect::{Effect, Transition, Write};
 use super::event::{AlarmChange, Command, Event, TaskChange, Verb};
@@ -185,7 +186,7 @@ fn usual() -> Vec<Step> {
     vec![
         Step::Deploy { tasks: 1 },
         to(20, 1),
-        Step::Pause { duration: Some(seconds(300)) },
+        Step::Pause { duration: Some(seconds(300)), limit: None },
         Step::Scale { tasks: 4 },
         to(100, 4),
         Step::Bake { duration: seconds(120) },
@@ -388,7 +389,7 @@ fn a_person_pauses_and_resumes_and_an_abort_outranks_both() {
 #[test]
 fn a_pause_of_the_plan_ends_by_promote_once_and_a_second_promote_skips_nothing() {
     let mut steps = usual();
-    steps[2] = Step::Pause { duration: None };
+    steps[2] = Step::Pause { duration: None, limit: None };
     let mut bench = Bench::new(steps);
     bench.give(vec![Event::Tick]);
     bench.pass(3000);

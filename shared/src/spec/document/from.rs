@@ -2,8 +2,8 @@
 
 use super::scalars::{Dimensions, Duration, Percent, Yes};
 use super::{
-    Analysis, AnyMetric, ApiVersion, Canary, CloudWatch, Kind, Limit, Metadata, Metric, NoData, Nothing, Pause,
-    Provider, ResponseTime, RolloutDocument, Scale, Spec, Step, Strategy, Twins, Workload,
+    Analysis, AnyMetric, ApiVersion, Canary, CloudWatch, Kind, Limit, Metadata, Metric, NoData, Nothing, OnTimeout,
+    Pause, Provider, ResponseTime, RolloutDocument, Scale, Spec, Step, Strategy, Twins, Workload,
 };
 use crate::spec::{
     CanaryScale, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, RolloutSpec, StrategySpec, Threshold,
@@ -52,7 +52,14 @@ impl From<&CanaryStep> for Step {
                 CanaryScale::Percent(percent) => Scale::Weight(*percent),
                 CanaryScale::MatchTrafficWeight => Scale::MatchTrafficWeight(Yes),
             }),
-            CanaryStep::Pause { duration } => Self::Pause(Pause { duration: duration.map(Duration) }),
+            CanaryStep::Pause { duration, limit } => Self::Pause(Pause {
+                duration: duration.map(Duration),
+                timeout: limit.map(|limit| Duration(limit.timeout)),
+                on_timeout: limit.map(|limit| match limit.on_timeout {
+                    crate::spec::OnTimeout::Abort => OnTimeout::Abort,
+                    crate::spec::OnTimeout::Promote => OnTimeout::Promote,
+                }),
+            }),
             CanaryStep::Analysis { metrics } => Self::Analysis(Analysis { metrics: metrics.clone() }),
         }
     }

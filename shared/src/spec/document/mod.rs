@@ -136,11 +136,28 @@ enum Scale {
 }
 
 #[derive(Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Pause {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Duration", default)]
     duration: Option<Duration>,
+    /// Without a duration: how long it waits for `promote` at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Duration", default)]
+    timeout: Option<Duration>,
+    /// What then; `abort` where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "OnTimeout", default)]
+    on_timeout: Option<OnTimeout>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+enum OnTimeout {
+    /// Go home.
+    Abort,
+    /// Go on.
+    Promote,
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -7,8 +7,8 @@ use super::blue_green::blue_green;
 use super::distinct;
 use super::metric::Metrics;
 use super::tree::Value;
-use super::walk::{At, Walk, did_you_mean, is_true, listed, nearest, wrong};
-use crate::spec::{CanaryScale, CanarySpec, CanaryStep, Mistake, StrategySpec, limits};
+use super::walk::{At, Fields, Walk, did_you_mean, is_true, listed, nearest, wrong};
+use crate::spec::{CanaryScale, CanarySpec, CanaryStep, Mistake, OnTimeout, PauseLimit, StrategySpec, limits};
 use crate::weight::Weight;
 
 /// Reads the strategy; analysis steps may name these metrics.
@@ -232,12 +232,41 @@ fn pause(walk: &mut Walk, at: &At<'_>) -> Option<CanaryStep> {
         walk.note(at, wrong(Mistake::WrongType, "`pause` must be a mapping", hint));
         return None;
     }
-    let fields = walk.fields(at, Scope::Ours, &["duration"])?;
+    let fields = walk.fields(at, Scope::Ours, &["duration", "timeout", "onTimeout"])?;
     let duration = match fields.get("duration") {
         None => None,
         Some(at) => {
             Some(walk.duration(&at, &limits::PAUSE, "drop the step, or write `pause: {}` to wait until promoted")?)
         }
     };
-    Some(CanaryStep::Pause { duration })
+    let limit = pause_limit(walk, &fields)?;
+    if let (Some(_), Some(_), Some(at)) = (duration, limit, fields.get("timeout")) {
+        let problem = "a pause with a `duration` ends by itself, so `timeout` has nothing to limit";
+        let hint = "write `duration` to wait for a time, or `timeout` to wait for `promote` so long at most";
+        walk.note(&at, wrong(Mistake::Contradiction, problem, hint));
+        return None;
+    }
+    Some(CanaryStep::Pause { duration, limit })
+}
+
+fn pause_limit(walk: &mut Walk, fields: &Fields<'_>) -> Option<Option<PauseLimit>> {
+    let timeout = match fields.get("timeout") {
+        None => None,
+        Some(at) => {
+            Some(walk.duration(&at, &limits::PAUSE_TIMEOUT, "give people a minute at least to say `promote`")?)
+        }
+    };
+    let on_timeout = match fields.get("onTimeout") {
+        None => OnTimeout::Abort,
+        Some(at) => {
+            let then = walk.word(&at, &[("abort", OnTimeout::Abort), ("promote", OnTimeout::Promote)])?;
+            if timeout.is_none() {
+                let problem = "`onTimeout` says what happens after a `timeout`, and there is none";
+                walk.note(&at, wrong(Mistake::MissingField, problem, "add `timeout: 2h`, or drop `onTimeout`"));
+                return None;
+            }
+            then
+        }
+    };
+    Some(timeout.map(|timeout| PauseLimit { timeout, on_timeout }))
 }

@@ -9,6 +9,8 @@ use crate::machine::effect::Write;
 use crate::machine::event::{Event, Verb};
 use crate::observation::{Health, Read};
 use crate::plan::Step;
+use crate::spec::{OnTimeout, PauseLimit};
+use crate::test_support::seconds;
 
 /// Before it, a rollout of `usual()` deploys; after it, it is at its first weight.
 const AT_TWENTY: i64 = 60;
@@ -38,7 +40,13 @@ pub fn to(state: State) -> Bench {
         State::Pausing => begun(Bench::new(usual()), AT_TWENTY),
         State::PausedForPromote => {
             let mut steps = usual();
-            steps[2] = Step::Pause { duration: None };
+            steps[2] = Step::Pause { duration: None, limit: None };
+            begun(Bench::new(steps), AT_TWENTY)
+        }
+        State::PausedWithLimit => {
+            let mut steps = usual();
+            let limit = Some(PauseLimit { timeout: seconds(3600), on_timeout: OnTimeout::Abort });
+            steps[2] = Step::Pause { duration: None, limit };
             begun(Bench::new(steps), AT_TWENTY)
         }
         State::PausedByPerson => {

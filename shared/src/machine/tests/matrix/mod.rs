@@ -28,6 +28,8 @@ enum State {
     Pausing,
     /// A pause of the plan that waits for `promote`.
     PausedForPromote,
+    /// A pause of the plan that waits for `promote`, and not for ever.
+    PausedWithLimit,
     /// A person said `pause`.
     PausedByPerson,
     /// An analysis could not tell.
@@ -63,7 +65,8 @@ impl State {
             Self::Weighting => Self::Settling,
             Self::Settling => Self::Pausing,
             Self::Pausing => Self::PausedForPromote,
-            Self::PausedForPromote => Self::PausedByPerson,
+            Self::PausedForPromote => Self::PausedWithLimit,
+            Self::PausedWithLimit => Self::PausedByPerson,
             Self::PausedByPerson => Self::PausedInconclusive,
             Self::PausedInconclusive => Self::PausedForDrift,
             Self::PausedForDrift => Self::Judging,
@@ -97,6 +100,7 @@ impl State {
             Phase::Paused { reason, .. } => match reason {
                 PauseReason::Step { until: Some(_) } => Self::Pausing,
                 PauseReason::Step { until: None } => Self::PausedForPromote,
+                PauseReason::Limited { .. } => Self::PausedWithLimit,
                 PauseReason::Person { .. } => Self::PausedByPerson,
                 PauseReason::Inconclusive { .. } => Self::PausedInconclusive,
                 PauseReason::Drift { .. } => Self::PausedForDrift,
