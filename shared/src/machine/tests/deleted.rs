@@ -32,16 +32,16 @@ fn refused(_: &Write) -> fault::Outcome {
 }
 
 fn because(bench: &Bench) -> &AbortReason {
-    match &bench.rollout.phase {
-        Phase::Degraded { reason } => reason,
-        phase => panic!("{phase:?}"),
-    }
+    let Phase::Degraded { reason } = &bench.rollout.phase else { panic!("{:?}", bench.rollout.phase) };
+    reason
 }
+
+type Bend = fn(&mut Observation);
 
 /// H4, L9: each thing that a rollout moves, deleted in the middle of it.
 #[test]
 fn h4_whatever_is_deleted_by_hand_ends_the_rollout_in_bounded_time_and_makes_nothing_again() {
-    let cases: [(&str, fn(&mut Observation)); 6] = [
+    let cases: [(&str, Bend); 6] = [
         ("the rule", |seen| seen.rules = Read::Is(vec![])),
         ("the service checkout-green", |seen| seen.canary = gone()),
         ("the service checkout-blue", |seen| seen.stable = gone()),
