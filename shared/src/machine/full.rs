@@ -15,7 +15,10 @@ pub fn promote(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut
     match &rollout.phase {
         Phase::Progressing => {}
         Phase::Paused { reason, .. } => match reason {
-            PauseReason::Step { .. } | PauseReason::Person { .. } | PauseReason::Inconclusive { .. } => {}
+            PauseReason::Step { .. }
+            | PauseReason::Limited { .. }
+            | PauseReason::Person { .. }
+            | PauseReason::Inconclusive { .. } => {}
             PauseReason::Drift { .. } => {
                 let why = format!("it is paused: {reason}");
                 return fold::refuse(rollout, command.verb, &why, "nobody passes over another hand on the lever");

@@ -83,7 +83,7 @@ fn an_abort_after_promote_full_goes_home_argo_4461() {
 #[test]
 fn promote_full_works_while_a_person_or_the_plan_paused_argo_2648_4265() {
     let mut steps = usual();
-    steps[2] = Step::Pause { duration: None };
+    steps[2] = Step::Pause { duration: None, limit: None };
     let mut by_plan = Bench::new(steps);
     progressed(&mut by_plan, 600);
     let mut by_person = Bench::new(usual());
@@ -147,7 +147,7 @@ fn a_pause_after_the_last_weight_is_passed_over_and_the_bake_is_not() {
         Step::Deploy { tasks: 4 },
         to(50, 2),
         to(100, 4),
-        Step::Pause { duration: None },
+        Step::Pause { duration: None, limit: None },
         Step::Bake { duration: seconds(120) },
         Step::Promote,
         Step::CleanUp { delay: seconds(30) },
