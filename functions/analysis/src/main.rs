@@ -3,7 +3,7 @@
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use tidegate::aws::function::{Invocation, batch_answer};
-use tidegate::aws::{Absent, Environment, Metrics, Ports, Queues, config};
+use tidegate::aws::{Absent, Environment, Metrics, Ports, Queues};
 use tidegate::driver;
 use tidegate::events::sqs::{self, BatchAnswer};
 use tidegate::ports::Queue;
@@ -17,8 +17,8 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let mut environment = Environment::read();
     let (commands, clock) = (environment.command_queue(), environment.clock());
+    let sdk = environment.sdk();
     environment.complete()?;
-    let sdk = config::sdk().await;
     let world = World {
         workload: Absent,
         router: Absent,

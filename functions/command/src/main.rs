@@ -3,7 +3,7 @@
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use tidegate::aws::function::{Invocation, Reply};
-use tidegate::aws::{Absent, Bus, Environment, LoadBalancers, Ports, Queues, Table, config};
+use tidegate::aws::{Absent, Bus, Environment, LoadBalancers, Ports, Queues, Table};
 use tidegate::driver::{self, Driver, Reach};
 use tidegate::events::url;
 use tidegate::ports::Queue;
@@ -18,8 +18,8 @@ async fn main() -> Result<(), Error> {
     let mut environment = Environment::read();
     let (table, bus, clock) = (environment.table(), environment.bus(), environment.clock());
     let commands = environment.command_queue();
+    let sdk = environment.sdk();
     environment.complete()?;
-    let sdk = config::sdk().await;
     let world = World {
         workload: Absent,
         router: LoadBalancers::new(&sdk),

@@ -3,7 +3,7 @@
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use tidegate::aws::function::{Invocation, batch_answer};
-use tidegate::aws::{Bus, Environment, LoadBalancers, Metrics, Ports, Queues, Services, Table, config};
+use tidegate::aws::{Bus, Environment, LoadBalancers, Metrics, Ports, Queues, Services, Table};
 use tidegate::driver::{self, Driver, Reach};
 use tidegate::events::sqs::{self, BatchAnswer};
 use tidegate::ports::Queue;
@@ -19,8 +19,8 @@ async fn main() -> Result<(), Error> {
     let (table, bus, clock) = (environment.table(), environment.bus(), environment.clock());
     let (commands, wakeups) = (environment.command_queue(), environment.wakeup_queue());
     let analysis = environment.analysis_queue();
+    let sdk = environment.sdk();
     environment.complete()?;
-    let sdk = config::sdk().await;
     let queues =
         Queues::new(&sdk).with(Queue::Commands, commands).with(Queue::WakeUps, wakeups).with(Queue::Analysis, analysis);
     let world = World {

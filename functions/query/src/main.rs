@@ -3,7 +3,7 @@
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use tidegate::aws::function::Reply;
-use tidegate::aws::{Absent, Environment, LoadBalancers, Metrics, Ports, Services, Table, config};
+use tidegate::aws::{Absent, Environment, LoadBalancers, Metrics, Ports, Services, Table};
 use tidegate::driver;
 use tidegate::events::url;
 use tidegate::telemetry;
@@ -16,8 +16,8 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let mut environment = Environment::read();
     let (table, clock) = (environment.table(), environment.clock());
+    let sdk = environment.sdk();
     environment.complete()?;
-    let sdk = config::sdk().await;
     let world = World {
         workload: Services::new(&sdk),
         router: LoadBalancers::new(&sdk),

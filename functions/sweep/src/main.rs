@@ -2,7 +2,7 @@
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use tidegate::aws::{Absent, Environment, Ports, Queues, Table, config};
+use tidegate::aws::{Absent, Environment, Ports, Queues, Table};
 use tidegate::driver;
 use tidegate::ports::Queue;
 use tidegate::telemetry;
@@ -15,8 +15,8 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let mut environment = Environment::read();
     let (table, wakeups, clock) = (environment.table(), environment.wakeup_queue(), environment.clock());
+    let sdk = environment.sdk();
     environment.complete()?;
-    let sdk = config::sdk().await;
     let world = World {
         workload: Absent,
         router: Absent,

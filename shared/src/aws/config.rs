@@ -3,9 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_ecs::config::{RuntimeComponents, SharedHttpClient};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, Connector};
 
 use crate::aws::clock::FunctionClock;
 
@@ -86,6 +92,30 @@ impl Environment {
         self.required(REGION)
     }
 
+    /// Takes what the SDK's clients are made of: the region, the credentials that Lambda puts into the environment, an
+    /// endpoint where there is one, our time-outs, and attempts for reads. Clients that write take one attempt; see
+    /// [`once`].
+    ///
+    /// The SDK's own search (profiles, web identities, containers, instances) would find nothing else in a function,
+    /// and is a good part of the SDK.
+    pub fn sdk(&mut self) -> SdkConfig {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(OPERATION)
+            .build();
+        let mut sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(self.region()))
+            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+            .timeout_config(timeouts)
+            .retry_config(again());
+        let endpoint = self.variables.get(ENDPOINT).filter(|url| !url.is_empty()).cloned();
+        let trust = Trust::of(endpoint.as_deref());
+        sdk.set_endpoint_url(endpoint);
+        sdk.http_client(http_client(trust)).build()
+    }
+
     /// Takes the clock: the time of day, or a sandbox's, and that only where no call can leave this machine.
     pub fn clock(&mut self) -> FunctionClock {
         let Some(text) = self.variables.get(CLOCK).filter(|text| !text.is_empty()) else {
@@ -121,23 +151,46 @@ impl Environment {
         if !self.variables.contains_key(ENDPOINT) {
             return Some(format!("{ENDPOINT} is missing"));
         }
-        if self.variables.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|ignore| ignore != "false") {
-            return Some(format!("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS makes {ENDPOINT} void"));
-        }
         let mut endpoints = self.variables.iter().filter(|(name, _)| name.starts_with(ENDPOINT));
         endpoints.find(|(_, url)| !is_loopback(url)).map(|(name, url)| format!("{name} is {url}, not loopback"))
     }
 }
 
-/// Loads the SDK's configuration: region, credentials and endpoint as the SDK finds them, our time-outs, and
-/// attempts for reads. Clients that write take one attempt; see [`once`].
-pub async fn sdk() -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(OPERATION)
-        .build();
-    aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).retry_config(again()).load().await
+/// Who vouches for the endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Whom the system trusts, read once.
+    System,
+    /// Nobody: a sandbox on loopback speaks plain HTTP, and there is nothing to be read for it.
+    Nobody,
+}
+
+impl Trust {
+    /// Returns whom an endpoint needs; `None` is each service's own.
+    fn of(endpoint: Option<&str>) -> Self {
+        if endpoint.is_some_and(|url| url.starts_with("http://")) { Self::Nobody } else { Self::System }
+    }
+}
+
+/// Makes the HTTP client that all clients share: as the SDK's own default, with proxies as the environment names them,
+/// but for where its cryptography comes from.
+///
+/// One connector for both kinds of endpoint: a second one for plain HTTP would be compiled all the way down.
+pub fn http_client(trust: Trust) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let roots = match trust {
+            Trust::System => TrustStore::default(),
+            Trust::Nobody => TrustStore::empty(),
+        };
+        let tls = TlsContext::builder().with_trust_store(roots).build().expect("no certificate of ours is in it");
+        let mut connector = Connector::builder()
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(tls);
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    })
 }
 
 /// The retry policy of calls that change nothing, or that may be repeated.
@@ -182,6 +235,25 @@ mod tests {
         environment.clock();
         let said = environment.complete().unwrap_err().to_string();
         assert!(said.contains("TIDEGATE_TABLE is missing; TIDEGATE_WAKEUP_QUEUE_URL is missing"), "{said}");
+    }
+
+    #[test]
+    fn the_clients_are_made_of_the_environment_and_of_our_limits() {
+        let sdk = environment(&[(REGION, "eu-west-1"), (ENDPOINT, "http://127.0.0.1:4566")]).sdk();
+        assert_eq!(sdk.region().map(Region::as_ref), Some("eu-west-1"));
+        assert_eq!(sdk.endpoint_url(), Some("http://127.0.0.1:4566"));
+        assert_eq!(sdk.timeout_config().and_then(TimeoutConfig::operation_attempt_timeout), Some(ATTEMPT));
+        assert_eq!(sdk.retry_config().map(RetryConfig::max_attempts), Some(READ_ATTEMPTS));
+        assert!(sdk.credentials_provider().is_some() && sdk.http_client().is_some());
+
+        let in_lambda = environment(&[(REGION, "eu-west-1"), (ENDPOINT, "")]).sdk();
+        assert_eq!(in_lambda.endpoint_url(), None, "each service has its own");
+        let trusted = [None, Some("https://localhost:1"), Some("http://127.0.0.1:1")].map(Trust::of);
+        assert_eq!(trusted, [Trust::System, Trust::System, Trust::Nobody]);
+
+        let mut nowhere = environment(&[]);
+        nowhere.sdk();
+        assert_eq!(nowhere.complete(), Err(Incomplete(vec!["AWS_REGION is missing".to_owned()])));
     }
 
     #[test]

@@ -79,6 +79,7 @@ fn sdk(url: &str) -> SdkConfig {
         .region(Region::new("eu-west-1"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
         .endpoint_url(url)
+        .http_client(config::http_client(config::Trust::Nobody))
         .timeout_config(timeouts)
         .retry_config(config::again().with_initial_backoff(Duration::from_millis(1)))
         .build()
