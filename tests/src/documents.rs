@@ -6,8 +6,19 @@ use std::path::Path;
 use crate::source::{Source, repository};
 
 /// Folders of the repository that a document may name things in.
-const FOLDERS: [&str; 10] =
-    ["shared/", "functions/", "cli/", "sandbox/", "tests/", "docs/", "events/", "examples/", "scripts/", ".ci/"];
+const FOLDERS: [&str; 11] = [
+    "shared/",
+    "functions/",
+    "cli/",
+    "sandbox/",
+    "tests/",
+    "bench/",
+    "docs/",
+    "events/",
+    "examples/",
+    "scripts/",
+    ".ci/",
+];
 
 /// Returns every Markdown document of the repository, by path.
 ///

@@ -27,6 +27,8 @@ const ANSWER_BYTES_MAX: usize = 6 * 1024 * 1024;
 pub struct Process {
     /// Counts a function's processes; also part of its access key.
     pub number: u64,
+    /// By the operating system; `None` if it was gone at once.
+    pub pid: Option<u32>,
     /// What the door knows its calls by.
     pub access_key: String,
     to_function: mpsc::Sender<Delivery>,
@@ -111,6 +113,7 @@ impl Process {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
+        let pid = child.id();
         copy_lines(child.stdout.take(), log.clone());
         copy_lines(child.stderr.take(), log);
         let (to_function, next) = mpsc::channel(1);
@@ -118,7 +121,7 @@ impl Process {
         let kill = Arc::new(Notify::new());
         let (gone, exited) = watch::channel(false);
         tokio::spawn(watch_over(child, listener, api, kill.clone(), gone));
-        Ok(Self { number: launch.number, access_key: launch.access_key, to_function, kill, exited })
+        Ok(Self { number: launch.number, pid, access_key: launch.access_key, to_function, kill, exited })
     }
 
     pub fn kill_switch(&self) -> KillSwitch {
