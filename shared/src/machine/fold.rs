@@ -113,8 +113,8 @@ fn go_home(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut V
     match rollout.phase {
         Phase::Aborting { home: Homeward::Weights, .. } => {
             // Whoever wrote home may be dead: told again, look at once instead of waiting for the lease. Writing
-            // home twice harms nobody.
-            if rollout.in_flight.is_some() {
+            // home twice harms nobody. A deployment that is in the air is waited for: it would outlive the rollout.
+            if rollout.in_flight.is_some() && !home::nothing_to_write(rollout) {
                 advance::lost(rollout, now);
             }
             Outcome::Applied("it is on its way home: looked for at once".to_owned())

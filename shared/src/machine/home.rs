@@ -14,7 +14,7 @@ use crate::weight::Weight;
 pub fn turn(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut Vec<Effect>) {
     let message = format!("{} goes home: {reason}", rollout.spec.name);
     let never_had_traffic = never_had_traffic(rollout);
-    let nothing_to_write = never_had_traffic && rollout.preview.is_at_stable();
+    let nothing_to_write = nothing_to_write(rollout);
     let held = positively_worse(rollout.seen.as_ref());
     let home = match &held {
         Some(why) if !never_had_traffic => Homeward::Held { why: why.clone() },
@@ -133,6 +133,11 @@ fn known(rollout: &Rollout) -> Option<Arrived> {
     let rules = seen.rules.known()?;
     let production = gone::home_on_what_is_left(rollout, rules);
     Some(Arrived { seen: seen.clone(), production, preview: preview::is_home(rollout, seen)? })
+}
+
+/// Whether the rules are as they were before the rollout: what is in the air on the way home is then not its own write.
+pub fn nothing_to_write(rollout: &Rollout) -> bool {
+    never_had_traffic(rollout) && rollout.preview.is_at_stable()
 }
 
 fn never_had_traffic(rollout: &Rollout) -> bool {

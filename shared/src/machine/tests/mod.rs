@@ -5,6 +5,7 @@ mod blue_green;
 mod deleted;
 mod full;
 mod matrix;
+mod search;
 mod waits;
 
 use super::effect::{Effect, Transition, Write};
