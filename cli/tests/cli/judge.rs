@@ -116,3 +116,106 @@ fn a_history_too_short_calibrates_nothing() {
     assert_eq!((run.code, &answers[0]["field"]), (2, &json!("a")));
     assert_eq!((answers[1]["r_by_bin"].as_array().unwrap().len(), &answers[1]["A"]), (10, &json!(1.0)));
 }
+
+#[test]
+fn kayenta_is_answered_with_its_labels_and_its_defects() {
+    let spread = |from: i32, count: i32| (0..count).map(|i| from + i).collect::<Vec<_>>();
+    let sparse: Vec<i32> = (0..30).map(|i| i32::from(i >= 12)).collect();
+    let table = [
+        (json!({"control": spread(1, 5), "experiment": spread(11, 5)}), "High", json!(false)),
+        (json!({"control": spread(11, 5), "experiment": spread(1, 5)}), "Low", json!(false)),
+        (json!({"control": spread(11, 5), "experiment": spread(1, 5), "direction": "increase"}), "Pass", json!(false)),
+        (json!({"control": spread(1, 5), "experiment": spread(11, 5), "critical": true}), "High", json!(true)),
+        // High, and below the critical increase: a normal failure.
+        (
+            json!({"control": spread(1, 5), "experiment": spread(11, 5), "critical": true, "critical_thresholds": [0.5, 10]}),
+            "High",
+            json!(false),
+        ),
+        (
+            json!({"control": spread(1, 5), "experiment": spread(11, 5), "effect_size_thresholds": [0.5, 10]}),
+            "Pass",
+            json!(false),
+        ),
+        (
+            json!({"control": spread(1, 5), "experiment": spread(11, 5), "effect_size_measure": "cles", "effect_size_thresholds": [0.2, 0.8]}),
+            "High",
+            json!(false),
+        ),
+        (json!({"control": [1, 2, 3], "experiment": [3, 1, 2]}), "Pass", json!(false)),
+        (json!({"control": [2, 2, 2, 2, 2], "experiment": [3, 3, 3, 3, 3]}), "High", json!(false)),
+        (json!({"control": ["NaN"], "experiment": [1, 2], "critical": true}), "Nodata", json!(true)),
+        (json!({"control": ["NaN"], "experiment": [1, 2], "must_have_data": true}), "NodataFailMetric", json!(false)),
+        (json!({"control": ["NaN"], "experiment": ["NaN"], "nan_strategy": "replace"}), "Pass", json!(false)),
+        (json!({"control": [1], "experiment": [2]}), "Error", json!(false)),
+        (json!({"control": [1], "experiment": [2], "method": "mean_inequality"}), "High", json!(false)),
+        // The defect of sparse errors: none on one side, some in 60 % of the other's minutes.
+        (json!({"control": vec![0; 30], "experiment": sparse, "direction": "increase"}), "Pass", json!(false)),
+    ];
+    let run = judge(&["kayenta"], &table.iter().map(|(line, ..)| line.to_string()).collect::<Vec<_>>());
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    for ((line, label, critical), answer) in table.iter().zip(answers(&run)) {
+        assert_eq!(
+            (answer["classification"].as_str(), &answer["critical"]),
+            (Some(*label), critical),
+            "{line}: {answer}"
+        );
+        assert_eq!(
+            keys(&answer),
+            ["ci_lower", "ci_upper", "classification", "cles", "critical", "deviation", "estimate"]
+        );
+    }
+}
+
+#[test]
+fn a_ratio_that_cannot_be_taken_is_told_as_the_string_nan() {
+    let line = json!({"control": [0, 0, 0, 0, 0], "experiment": [1, 2, 3, 4, 5]}).to_string();
+    assert_eq!(answers(&judge(&["kayenta"], &[line]))[0]["deviation"], json!("NaN"));
+}
+
+#[test]
+fn kayenta_scores_a_canary() {
+    let line = json!({
+        "results": [
+            {"name": "errors", "groups": ["a"], "classification": "Pass"},
+            {"name": "latency", "groups": ["a"], "classification": "High"},
+            {"name": "cpu", "groups": ["b"], "classification": "Pass"},
+            {"name": "memory", "groups": ["b"], "classification": "Low", "muted": true},
+        ],
+        "group_weights": {"a": 60}, "pass": 95, "marginal": 70,
+    });
+    let answer = answers(&judge(&["kayenta-score"], &[line.to_string()])).remove(0);
+    let groups =
+        json!([{"name": "a", "score": 50.0, "no_data": false}, {"name": "b", "score": 100.0, "no_data": false}]);
+    assert_eq!(answer, json!({"score": 70.0, "groups": groups, "classification": "Marginal", "reason": null}));
+}
+
+#[test]
+fn what_kayenta_is_not_asked_is_refused() {
+    let good = json!({"control": [1, 2, 3], "experiment": [1, 2, 3]});
+    let with = |field: &str, value: Value| {
+        let mut line = good.clone();
+        line[field] = value;
+        line.to_string()
+    };
+    let table = [
+        (with("direction", json!("up")), Some("direction"), "unknown variant `up`"),
+        (with("control", json!([1, null])), Some("control[1]"), "a number or \"NaN\""),
+        (with("control", json!([1, "nan"])), Some("control[1]"), "a number or \"NaN\""),
+        (with("conf_level", json!(1.5)), Some("conf_level"), "not within"),
+        (with("critical_thresholds", json!([1])), Some("critical_thresholds"), "invalid length"),
+        (with("nanStrategy", json!("remove")), Some("nanStrategy"), "unknown field"),
+        (json!({"control": []}).to_string(), Some("experiment"), "it is missing"),
+    ];
+    refuses("kayenta", &good, &table);
+    let good = json!({"results": []});
+    let table = [
+        (
+            json!({"results": [{"name": "m", "classification": "pass"}]}).to_string(),
+            Some("results[0].classification"),
+            "unknown variant `pass`",
+        ),
+        (json!({"results": [{"classification": "Pass"}]}).to_string(), Some("results[0].name"), "it is missing"),
+    ];
+    refuses("kayenta-score", &good, &table);
+}

@@ -2,7 +2,9 @@
 
 pub mod calibration;
 mod judge;
+pub mod kayenta;
 pub mod logspace;
+mod normal;
 pub mod sequential;
 pub mod student;
 pub mod verdict;

@@ -233,7 +233,8 @@ fn check(question: &CountQuestion) -> Result<(), Wrong> {
 /// More alternatives dilute the stake, and tell nothing apart.
 const ALTERNATIVES_MAX: usize = 64;
 
-fn number(field: &str, value: f64, range: std::ops::RangeInclusive<f64>) -> Result<(), Wrong> {
+/// Refuses a number out of its range.
+pub fn number(field: &str, value: f64, range: std::ops::RangeInclusive<f64>) -> Result<(), Wrong> {
     if range.contains(&value) {
         return Ok(());
     }

@@ -2,7 +2,9 @@
 
 mod calibrate;
 mod counts;
+mod kayenta;
 mod lines;
+mod number;
 
 use std::path::PathBuf;
 
@@ -25,6 +27,8 @@ pub struct Args {
 enum What {
     Counts(counts::Args),
     Calibrate(calibrate::Args),
+    Kayenta(kayenta::Args),
+    KayentaScore(kayenta::ScoreArgs),
 }
 
 /// Where the lines come from.
@@ -39,5 +43,7 @@ pub fn run(args: &Args, context: &mut Context) -> Outcome {
     match &args.what {
         What::Counts(args) => counts::run(args, context),
         What::Calibrate(args) => calibrate::run(args, context),
+        What::Kayenta(args) => kayenta::run(args, context),
+        What::KayentaScore(args) => kayenta::run_score(args, context),
     }
 }
