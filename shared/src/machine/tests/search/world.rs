@@ -30,6 +30,8 @@ pub struct Ill {
     pub crashes: u8,
     pub edits: u8,
     pub aborts: u8,
+    /// Calls of which nobody learns whether they were applied, or that the network delivers twice.
+    pub time_outs: u8,
 }
 
 /// Everything there is at one moment.
@@ -94,6 +96,12 @@ pub enum Act {
     Crash(usize),
     /// It wrote home, and died before that was durable.
     CrashHavingWrittenHome(usize),
+    /// The call is applied, and no answer comes.
+    TimeOutApplied(usize),
+    /// The call is lost, and no answer comes.
+    TimeOutLost(usize),
+    /// The call is applied twice, and answered.
+    ProceedTwice(usize),
     Edit,
     SayAbort,
     Wait,
@@ -145,6 +153,12 @@ impl Place {
                 }
             }
         }
+        let pulling = |process: &Process| matches!(process.stage, Stage::Pulling { .. });
+        for (index, _) in self.processes.iter().enumerate().filter(|(_, process)| pulling(process)) {
+            if self.left.time_outs > 0 {
+                acts.extend([Act::TimeOutApplied(index), Act::TimeOutLost(index), Act::ProceedTwice(index)]);
+            }
+        }
         if self.left.edits > 0 && !self.stored.is_finished() {
             acts.push(Act::Edit);
         }
@@ -153,8 +167,10 @@ impl Place {
         }
         // Work takes no time and mail is not late, unless somebody freezes them. A call that has begun ends within its time-out, which is
         // shorter than any wait.
-        let pulling = self.processes.iter().any(|process| matches!(process.stage, Stage::Pulling { .. }));
-        if !pulling && !self.stored.is_finished() && (self.is_quiet() || self.left.crashes > 0) {
+        if !self.processes.iter().any(pulling)
+            && !self.stored.is_finished()
+            && (self.is_quiet() || self.left.crashes > 0)
+        {
             acts.push(Act::Wait);
         }
         acts
@@ -224,6 +240,24 @@ impl Place {
                 }
                 place.die(index);
             }
+            Act::TimeOutApplied(index) => {
+                place.left.time_outs -= 1;
+                if let Stage::Pulling { write, .. } = &self.processes[index].stage {
+                    place.pull(write)?;
+                }
+                place.answer(index, Outcome::Unknown { why: "timed out".into() });
+            }
+            Act::TimeOutLost(index) => {
+                place.left.time_outs -= 1;
+                place.answer(index, Outcome::Unknown { why: "timed out".into() });
+            }
+            Act::ProceedTwice(index) => {
+                place.left.time_outs -= 1;
+                if let Stage::Pulling { write, .. } = &self.processes[index].stage {
+                    place.pull(write)?;
+                }
+                place.proceed(index)?;
+            }
             Act::Edit => {
                 place.left.edits -= 1;
                 place.live.weight = per_cent(30);
@@ -265,6 +299,16 @@ impl Place {
         });
         let due = mail.chain(crate::machine::next_wake_up(&self.stored)).filter(|at| *at > self.now).min();
         self.now = due.unwrap_or(self.now + SWEEP).min(self.now + SWEEP);
+    }
+
+    /// Ends the call that a process is at with this answer.
+    fn answer(&mut self, index: usize, outcome: Outcome) {
+        let process = &mut self.processes[index];
+        if let Stage::Pulling { token, effects, answers, .. } = &mut process.stage {
+            let (token, effects, mut answers) = (*token, std::mem::take(effects), std::mem::take(answers));
+            answers.push(Event::Performed { token, outcome });
+            process.stage = Stage::Performing { effects, answers };
+        }
     }
 
     fn proceed(&mut self, index: usize) -> Result<(), String> {
