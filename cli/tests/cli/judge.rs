@@ -219,3 +219,123 @@ fn what_kayenta_is_not_asked_is_refused() {
     ];
     refuses("kayenta-score", &good, &table);
 }
+
+/// A series of 30 minutes around 100, and the same times `ratio`.
+fn series(ratio: f64) -> (Vec<f64>, Vec<f64>) {
+    let baseline: Vec<f64> = (0..30).map(|i| 100.0 + 10.0 * (f64::from(i) * 0.618).fract()).collect();
+    let canary =
+        baseline.iter().zip(0..).map(|(value, i)| value * ratio + 5.0 * (f64::from(i) * 0.414).fract()).collect();
+    (baseline, canary)
+}
+
+#[test]
+fn series_are_judged_and_never_passed() {
+    let of = |ratio: f64, more: &Value| {
+        let (baseline, canary) = series(ratio);
+        let mut line = json!({"kind": "gauge", "baseline": baseline, "canary": canary});
+        line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        line.to_string()
+    };
+    let requests = |count: u32| json!({"kind": "percentile", "percentile": 0.99, "canary_requests": vec![count; 30]});
+    let table = [
+        (of(1.0, &json!({})), "healthy"),
+        (of(2.0, &json!({})), "failed"),
+        (of(2.0, &json!({"params": {"direction": "decrease"}})), "healthy"),
+        (of(0.5, &json!({"params": {"direction": "decrease"}})), "failed"),
+        (of(1.5, &json!({"params": {"tolerance": 1.0}})), "healthy"),
+        (of(1.0, &json!({"params": {"scale": "difference", "tolerance": 50}})), "healthy"),
+        (of(1.0, &json!({"params": {"scale": "difference", "tolerance": 0}})), "failed"),
+        (of(2.0, &requests(200)), "failed"),
+        // A p99 of 199 requests is their second largest at best: such minutes say nothing.
+        (of(2.0, &requests(199)), "inconclusive"),
+        (of(2.0, &json!({"canary": vec!["NaN"; 30]})), "inconclusive"),
+        (of(2.0, &json!({"canary": vec![Value::Null; 30]})), "inconclusive"),
+    ];
+    let run = judge(&["series"], &table.iter().map(|(line, _)| line.clone()).collect::<Vec<_>>());
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    for ((line, verdict), answer) in table.iter().zip(answers(&run)) {
+        assert_eq!(answer["verdict"], json!(verdict), "{line}: {answer}");
+        assert_eq!(keys(&answer), ["abort_minute", "ln_e", "pass_minute", "sentence", "verdict"]);
+        assert_eq!((answer["ln_e"].as_array().unwrap().len(), &answer["pass_minute"]), (30, &json!(null)));
+    }
+}
+
+#[test]
+fn wrong_series_never_become_a_verdict() {
+    let good = json!({"kind": "gauge", "baseline": [1, 2], "canary": [1, null]});
+    let table = [
+        (json!({"kind": "p99", "baseline": [], "canary": []}).to_string(), Some("kind"), "unknown variant `p99`"),
+        (json!({"kind": "gauge", "baseline": [1], "canary": []}).to_string(), Some("canary"), "0 minutes"),
+        (json!({"kind": "percentile", "baseline": [], "canary": []}).to_string(), Some("percentile"), "it is missing"),
+        (
+            json!({"kind": "percentile", "percentile": 0.9, "baseline": [1], "canary": [1]}).to_string(),
+            Some("canary_requests"),
+            "it is missing",
+        ),
+        (
+            json!({"kind": "gauge", "params": {"scale": "difference"}, "baseline": [], "canary": []}).to_string(),
+            Some("params.tolerance"),
+            "has a unit",
+        ),
+    ];
+    refuses("series", &good, &table);
+}
+
+fn verdict_file(errors: u32) -> Value {
+    let (baseline, canary) = series(1.0);
+    json!({
+        "counts": [{
+            "name": "errors", "weight": 0.7, "params": {"r_by_bin": vec![0.01; 10]},
+            "baseline": vec![json!([9000, 9]); 30], "canary": vec![json!([1000, errors]); 30],
+        }],
+        "series": [{"name": "cpu", "weight": 0.3, "of": {"kind": "gauge", "baseline": baseline, "canary": canary}}],
+        "shares": vec![0.1; 30],
+    })
+}
+
+#[test]
+fn a_verdict_file_is_replayed_into_the_identical_verdict() {
+    let files = [verdict_file(1), verdict_file(20)];
+    let first = answers(&judge(&["replay"], &files.clone().map(|file| file.to_string())));
+    let verdicts: Vec<&Value> = first.iter().map(|answer| &answer["verdict"]["verdict"]).collect();
+    assert_eq!(verdicts, [&json!("passed_early"), &json!("failed")]);
+    assert_eq!(first[1]["verdict"]["culprits"], json!(["errors"]));
+    assert_eq!(first[0]["identical"], json!(null));
+
+    let mut kept = files.clone();
+    kept.iter_mut().zip(&first).for_each(|(file, answer)| file["verdict"] = answer["verdict"].clone());
+    let again = judge(&["replay"], &kept.clone().map(|file| file.to_string()));
+    assert_eq!(again.code, 0, "{again:?}");
+    for (answer, before) in answers(&again).iter().zip(&first) {
+        assert_eq!((&answer["identical"], &answer["verdict"]), (&json!(true), &before["verdict"]));
+    }
+
+    kept[1]["counts"][0]["canary"][0] = json!([1000, 21]);
+    let changed = judge(&["replay"], &[kept[1].to_string()]);
+    assert_eq!((changed.code, &answers(&changed)[0]["field"]), (2, &json!("verdict")));
+}
+
+#[test]
+fn a_replayed_split_that_was_not_honoured_is_no_verdict() {
+    let mut file = verdict_file(1);
+    file["shares"] = json!(vec![0.5; 30]);
+    let answer = answers(&judge(&["replay"], &[file.to_string()])).remove(0);
+    assert_eq!(answer["verdict"]["cause"], json!("TRAFFIC_SPLIT"));
+}
+
+#[test]
+fn wrong_verdict_files_are_refused_at_their_field() {
+    let with = |pointer: &str, value: Value| {
+        let mut file = verdict_file(1);
+        *file.pointer_mut(pointer).unwrap() = value;
+        file.to_string()
+    };
+    let table = [
+        (with("/counts/0/canary/3", json!([1, 2])), Some("counts[0].canary[3]"), "more bad events"),
+        (with("/counts/0/params", json!({"alpha": 7})), Some("counts[0].params.alpha"), "not within"),
+        (with("/series/0/of/kind", json!("percentile")), Some("series[0].of.percentile"), "it is missing"),
+        (with("/shares", json!([0.1])), Some("shares"), "1 minutes, and `counts[0].canary` has 30"),
+        (with("/counts", json!([])), Some("shares"), "no counts"),
+    ];
+    refuses("replay", &verdict_file(1), &table);
+}

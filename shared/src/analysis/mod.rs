@@ -1,11 +1,15 @@
 //! Measurements in, verdicts out.
 
 pub mod calibration;
+pub mod combine;
 mod judge;
 pub mod kayenta;
+pub mod latency;
 pub mod logspace;
 mod normal;
 pub mod sequential;
+pub mod series;
+pub mod split;
 pub mod student;
 pub mod verdict;
 mod words;

@@ -25,6 +25,19 @@ pub enum State {
     Inconclusive,
 }
 
+impl State {
+    /// The word that a sentence begins with.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Healthy => "HEALTHY",
+            Self::Watch => "WATCH",
+            Self::Failed => "FAILED",
+            Self::PassedEarly => "PASSED",
+            Self::Inconclusive => "INCONCLUSIVE",
+        }
+    }
+}
+
 /// Why the minutes cannot tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -41,6 +54,20 @@ pub enum Cause {
     BothBroken,
     /// The weights were not honoured: the sides cannot be compared.
     TrafficSplit,
+}
+
+impl Cause {
+    /// The cause in a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NoData => "no data",
+            Self::TooLittleTraffic => "too little traffic",
+            Self::Uncalibrated => "uncalibrated",
+            Self::Suspicious => "odds against it, not enough to abort",
+            Self::BothBroken => "both sides are broken",
+            Self::TrafficSplit => "the weights were not honoured",
+        }
+    }
 }
 
 /// State and cause of one metric. The cause is there exactly where the state is inconclusive.
@@ -209,7 +236,8 @@ pub fn minutes_to_pass(question: &CountQuestion, evidence: &CountEvidence) -> Op
 /// Nobody waits a week for a canary.
 const MINUTES_MAX: f64 = 10_080.0;
 
-fn rates(what: &str, total: &Minute) -> String {
+/// Both rates, in words.
+pub(super) fn rates(what: &str, total: &Minute) -> String {
     let Minute { baseline, canary } = total;
     if baseline.requests <= 0.0 || canary.requests <= 0.0 {
         return format!("canary {what} {} of {} requests, baseline none", amount(canary.bad), amount(canary.requests));

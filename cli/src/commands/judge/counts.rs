@@ -92,8 +92,8 @@ fn judge(asked: Asked, full: bool) -> Result<Judged, Wrong> {
     lines::same_length(("baseline", baseline.len()), ("canary", canary.len()))?;
     let (baseline, canary) = (lines::arms("baseline", &baseline)?, lines::arms("canary", &canary)?);
     let minutes = together(&baseline, &canary);
-    let unsettled = params.unsettled;
-    let question = params.question()?;
+    let unsettled = params.unsettled();
+    let question = params.question(CountQuestion::default())?;
     let evidence = question.answer(&minutes, unsettled);
     let finding = verdict::of_counts(&question, &evidence);
     let sentence = verdict::sentence("errors", &question, &minutes, &evidence);
@@ -135,16 +135,15 @@ pub fn together(baseline: &[Option<Arm>], canary: &[Option<Arm>]) -> Vec<Option<
 }
 
 impl Params {
-    /// Checks each field and fills in the defaults.
-    pub fn question(self) -> Result<CountQuestion, Wrong> {
+    /// How many of the newest minutes may still change.
+    pub fn unsettled(&self) -> usize {
+        self.unsettled
+    }
+
+    /// Checks each field; what is absent is as in `usual`.
+    pub fn question(self, usual: CountQuestion) -> Result<CountQuestion, Wrong> {
         let dispersion = self.dispersion()?;
-        let usual = CountQuestion::default();
-        let alpha = match (self.alpha, self.sensitivity) {
-            (Some(_), Some(_)) => return Err(Wrong::new("params.sensitivity", "`alpha` says it already: write one")),
-            (Some(alpha), None) => alpha,
-            (None, Some(sensitivity)) => sensitivity.alpha(),
-            (None, None) => usual.alpha,
-        };
+        let alpha = alpha("params.", self.alpha, self.sensitivity)?.unwrap_or(usual.alpha);
         let question = CountQuestion {
             margin: self.rho0.unwrap_or(usual.margin),
             alternatives: self.rho_grid.unwrap_or(usual.alternatives),
@@ -192,9 +191,9 @@ impl Params {
 }
 
 /// How soon it aborts, and how often falsely.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Sensitivity {
+pub enum Sensitivity {
     Fast,
     Default,
     Strict,
@@ -210,6 +209,21 @@ impl Sensitivity {
     }
 }
 
+/// Takes the probability of a false abort, said in one of two ways, if it is.
+pub fn alpha(parent: &str, alpha: Option<f64>, sensitivity: Option<Sensitivity>) -> Result<Option<f64>, Wrong> {
+    let alpha = match (alpha, sensitivity) {
+        (Some(_), Some(_)) => {
+            return Err(Wrong::new(format!("{parent}sensitivity"), "`alpha` says it already: write one"));
+        }
+        (alpha, None) => alpha,
+        (None, Some(sensitivity)) => Some(sensitivity.alpha()),
+    };
+    if let Some(alpha) = alpha {
+        number(&format!("{parent}alpha"), alpha, 1e-12..=0.5)?;
+    }
+    Ok(alpha)
+}
+
 fn check(question: &CountQuestion) -> Result<(), Wrong> {
     number("params.rho0", question.margin, 1e-3..=1e3)?;
     if question.alternatives.is_empty() || question.alternatives.len() > ALTERNATIVES_MAX {
@@ -222,7 +236,6 @@ fn check(question: &CountQuestion) -> Result<(), Wrong> {
     if question.horizon == 0 {
         return Err(Wrong::new("params.horizon", "0 minutes are no canary"));
     }
-    number("params.alpha", question.alpha, 1e-12..=0.5)?;
     number("params.tol", question.tolerance, 0.0..=1e6)?;
     number("params.rho1", question.pass_margin, 1e-3..=1e3)?;
     number("params.lmax", question.budget, 1e-12..=0.999_999)?;

@@ -27,6 +27,14 @@ impl Wrong {
     }
 }
 
+impl Wrong {
+    /// The same, seen from outside.
+    pub fn within(self, parent: &str) -> Self {
+        let field = if self.field.is_empty() { parent.to_owned() } else { format!("{parent}.{}", self.field) };
+        Self { field, problem: self.problem }
+    }
+}
+
 /// What stands in the place of a verdict.
 #[derive(Serialize)]
 struct Refused<'a> {

@@ -5,6 +5,8 @@ mod counts;
 mod kayenta;
 mod lines;
 mod number;
+mod replay;
+mod series;
 
 use std::path::PathBuf;
 
@@ -26,9 +28,11 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     Counts(counts::Args),
+    Series(series::Args),
     Calibrate(calibrate::Args),
     Kayenta(kayenta::Args),
     KayentaScore(kayenta::ScoreArgs),
+    Replay(replay::Args),
 }
 
 /// Where the lines come from.
@@ -43,6 +47,8 @@ pub fn run(args: &Args, context: &mut Context) -> Outcome {
     match &args.what {
         What::Counts(args) => counts::run(args, context),
         What::Calibrate(args) => calibrate::run(args, context),
+        What::Series(args) => series::run(args, context),
+        What::Replay(args) => replay::run(args, context),
         What::Kayenta(args) => kayenta::run(args, context),
         What::KayentaScore(args) => kayenta::run_score(args, context),
     }

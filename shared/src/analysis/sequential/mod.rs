@@ -90,6 +90,10 @@ pub struct CountEvidence {
     pub ln_e_relative: Vec<f64>,
     /// ln of the odds against "at least the budget".
     pub ln_e_absolute: Vec<f64>,
+    /// Whether nothing but odds was missing for an abort, after each minute.
+    pub gate: Vec<bool>,
+    /// Whether there was all that a pass needs, after each minute.
+    pub pass: Vec<bool>,
     /// The first minute at which the canary is to be aborted.
     pub abort_minute: Option<usize>,
     /// The first minute at which there was evidence enough that the gate held back.
@@ -157,6 +161,8 @@ impl<'a> Run<'a> {
             ln_e: Vec::with_capacity(minutes),
             ln_e_relative: Vec::with_capacity(minutes),
             ln_e_absolute: Vec::with_capacity(minutes),
+            gate: Vec::with_capacity(minutes),
+            pass: Vec::with_capacity(minutes),
             abort_minute: None,
             held_minute: None,
             pass_minute: None,
@@ -190,7 +196,9 @@ impl<'a> Run<'a> {
         }
         self.evidence.ln_e_relative.push(self.relative.ln_e());
         self.evidence.ln_e_absolute.push(self.absolute.ln_e());
-        self.decide(ln_e, settled);
+        self.evidence.gate.push(self.gate_is_open(ln_e));
+        self.evidence.pass.push(settled && ln_e < WATCH_ODDS.ln() && self.may_pass());
+        self.decide(ln_e);
         if !self.decided {
             self.evidence.at_decision = self.evidence.total;
         }
@@ -213,13 +221,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn decide(&mut self, ln_e: f64, settled: bool) {
+    fn decide(&mut self, ln_e: f64) {
         if self.evidence.abort_minute.is_some() {
             return;
         }
         let now = Some(self.evidence.ln_e.len());
         if ln_e >= self.question.ln_abort() {
-            if self.gate_is_open(ln_e) {
+            if self.evidence.gate.last() == Some(&true) {
                 self.evidence.abort_minute = now;
                 if self.evidence.pass_minute.is_none() {
                     self.evidence.at_decision = self.evidence.total;
@@ -229,7 +237,7 @@ impl<'a> Run<'a> {
             }
             self.evidence.held_minute = self.evidence.held_minute.or(now);
         }
-        if self.evidence.pass_minute.is_none() && settled && ln_e < WATCH_ODDS.ln() && self.may_pass() {
+        if self.evidence.pass_minute.is_none() && self.evidence.pass.last() == Some(&true) {
             self.evidence.pass_minute = now;
             self.evidence.at_decision = self.evidence.total;
             self.decided = true;
