@@ -103,6 +103,8 @@ impl Chronicle {
                 | AbortReason::Unhealthy { .. }
                 | AbortReason::Gone { .. }
                 | AbortReason::PauseTimeout { .. }
+                | AbortReason::CrashLoop { .. }
+                | AbortReason::Capacity { .. }
                 | AbortReason::ProgressDeadline { .. },
             )
             | None => None,

@@ -12,7 +12,7 @@ use crate::analysis::AnalysisRun;
 use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskArn, TaskDefinitionArn};
 use crate::observation::{Observation, RuleSeen};
 use crate::plan::{Plan, Step};
-pub use crate::rollout::waits::{Gone, Thin, Waits};
+pub use crate::rollout::waits::{Crash, Freeze, Gone, Shortage, Stuck, Thin, Waits};
 pub use crate::rollout::wishes::Wishes;
 use crate::spec::{OnTimeout, RolloutSpec};
 use crate::weight::Weight;
@@ -238,6 +238,18 @@ pub enum AbortReason {
         /// Which step.
         step: String,
     },
+    /// Tasks of the canary stopped for one and the same reason, as many as the spec takes for a loop.
+    CrashLoop {
+        /// The reason, without what differs from task to task.
+        cause: String,
+        /// How many.
+        tasks: u32,
+    },
+    /// There was no room for the canary's tasks: nothing that the revision did.
+    Capacity {
+        /// ECS's own words.
+        what: String,
+    },
     /// No progress for the spec's deadline.
     ProgressDeadline {
         /// Which step.
@@ -418,6 +430,24 @@ impl Rollout {
     }
 }
 
+impl AbortReason {
+    /// Whether it speaks against the revision: a platform without room, a person, or something deleted does not.
+    pub fn blames_revision(&self) -> bool {
+        match self {
+            Self::Alarm { .. }
+            | Self::Analysis { .. }
+            | Self::Unhealthy { .. }
+            | Self::CrashLoop { .. }
+            | Self::ProgressDeadline { .. } => true,
+            Self::Person { .. }
+            | Self::Blocked { .. }
+            | Self::Gone { .. }
+            | Self::PauseTimeout { .. }
+            | Self::Capacity { .. } => false,
+        }
+    }
+}
+
 impl Phase {
     /// Returns its name as the CLI, logs and the table show it.
     pub fn name(&self) -> &'static str {
@@ -461,6 +491,8 @@ impl std::fmt::Display for AbortReason {
             Self::Unhealthy { why } => write!(f, "the canary is not well: {why}"),
             Self::Gone { what } => write!(f, "deleted by hand: {what}"),
             Self::PauseTimeout { step } => write!(f, "nobody said `promote` in time at {step}"),
+            Self::CrashLoop { cause, tasks } => write!(f, "{tasks} tasks of the canary stopped alike: {cause}"),
+            Self::Capacity { what } => write!(f, "no capacity for the canary, which is not its fault: {what}"),
             Self::ProgressDeadline { step, waiting_on } => {
                 write!(f, "no progress within the deadline at {step}: {waiting_on}")
             }

@@ -124,6 +124,8 @@ fn because(reason: &AbortReason) -> &'static str {
         AbortReason::Unhealthy { .. } => "Unhealthy",
         AbortReason::Gone { .. } => "Gone",
         AbortReason::PauseTimeout { .. } => "PauseTimeout",
+        AbortReason::CrashLoop { .. } => "CrashLoop",
+        AbortReason::Capacity { .. } => "Capacity",
         AbortReason::ProgressDeadline { .. } => "ProgressDeadline",
     }
 }

@@ -12,7 +12,7 @@ use crate::observation::{
 };
 use crate::plan::{Plan, Step};
 use crate::rollout::{Baseline, Rollout, Side};
-use crate::spec::{CanarySpec, MetricSpec, RolloutSpec, StrategySpec, WorkloadSpec};
+use crate::spec::{CanarySpec, MetricSpec, Policies, RolloutSpec, StrategySpec, WorkloadSpec};
 use crate::weight::Weight;
 
 pub fn spec_with(metrics: Vec<MetricSpec>) -> RolloutSpec {
@@ -32,6 +32,7 @@ pub fn spec_with(metrics: Vec<MetricSpec>) -> RolloutSpec {
             abort_scale_down_delay: seconds(30),
         }),
         progress_deadline: seconds(600),
+        policies: Policies::default(),
     }
 }
 

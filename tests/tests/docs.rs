@@ -62,6 +62,8 @@ fn reasons() -> Vec<AbortReason> {
         AbortReason::Blocked { why: why() },
         AbortReason::Gone { what: why() },
         AbortReason::PauseTimeout { step: "S".into() },
+        AbortReason::CrashLoop { cause: why(), tasks: 3 },
+        AbortReason::Capacity { what: why() },
         AbortReason::ProgressDeadline { step: "S".into(), waiting_on: why() },
     ];
     for reason in &reasons {
@@ -74,6 +76,8 @@ fn reasons() -> Vec<AbortReason> {
             | AbortReason::Blocked { .. }
             | AbortReason::Gone { .. }
             | AbortReason::PauseTimeout { .. }
+            | AbortReason::CrashLoop { .. }
+            | AbortReason::Capacity { .. }
             | AbortReason::ProgressDeadline { .. } => {}
         }
     }

@@ -10,6 +10,7 @@ use tidegate::observation::{
     Action, AlarmState, Blueprint, Bypass, DeploymentController, DeploymentSeen, Estate, GroupSeen, Health,
     RevisionSeen, RulePlace, RuleRef, RuleSeen, Scaling, ServiceSeen, Site, Stickiness,
 };
+use tidegate::spec::policy::{FreezeTimes, FreezeWindow, OnFreeze};
 use tidegate::spec::{
     self, AutoPromotion, BlueGreenSpec, CanaryScale, CanaryStep, PreviewSpec, RolloutSpec, StrategySpec,
 };
@@ -266,6 +267,22 @@ fn all_reasons_are_given_at_once() {
     estate.alarms.clear();
     estate.revision = None;
     assert_eq!(estate::baseline(&spec(), &estate).unwrap_err().len(), 4);
+}
+
+#[test]
+fn a_start_in_a_freeze_waits_or_is_refused_as_the_spec_says() {
+    let at = good().as_of;
+    let hour = SignedDuration::from_hours(1);
+    let freeze = |on_freeze| {
+        let mut spec = spec();
+        let when = FreezeTimes::Once { from: at - hour, to: at + hour };
+        spec.policies.freezes = vec![FreezeWindow { when, reason: "the quarter ends".to_owned() }];
+        spec.policies.on_freeze = on_freeze;
+        estate::baseline(&spec, &good())
+    };
+    assert!(freeze(OnFreeze::Wait).is_ok());
+    let refusals = freeze(OnFreeze::Refuse).unwrap_err();
+    assert!(refusals[0].why.contains("the quarter ends") && refusals.len() == 1, "{refusals:?}");
 }
 
 #[test]

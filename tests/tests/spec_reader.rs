@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use tidegate::spec::{
-    self, CanaryScale, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, OnTimeout, PauseLimit,
+    self, CanaryScale, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, OnTimeout, PauseLimit, Policies,
     RolloutSpec, StrategySpec, Threshold, WorkloadSpec,
 };
 use tidegate::weight::Weight;
@@ -130,6 +130,7 @@ fn a_spec() -> impl Strategy<Value = RolloutSpec> {
                 abort_scale_down_delay: SignedDuration::from_secs(times.3),
             }),
             progress_deadline: SignedDuration::from_secs(times.0),
+            policies: Policies::default(),
         },
     )
 }

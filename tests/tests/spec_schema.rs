@@ -42,7 +42,9 @@ fn beyond_schemas(error: &SpecError) -> bool {
         Mistake::Syntax | Mistake::DuplicateKey | Mistake::TooFine | Mistake::Reference | Mistake::Contradiction => {
             true
         }
-        Mistake::OutOfRange => ["duration", "interval", "initialDelay"].iter().any(|name| error.path.ends_with(name)),
+        Mistake::OutOfRange => {
+            ["duration", "timeout", "interval", "initialDelay"].iter().any(|name| error.path.ends_with(name))
+        }
         Mistake::UnknownField
         | Mistake::MissingField
         | Mistake::WrongType

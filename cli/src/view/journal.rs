@@ -40,6 +40,7 @@ fn input(event: &Event) -> String {
         Event::Tick => "tick".to_owned(),
         Event::WakeUp { .. } => "wake-up".to_owned(),
         Event::Knock { what } => what.clone(),
+        Event::Unplaced { reason, .. } => format!("no place for a task: {reason}"),
         Event::Task(task) => task_change(task),
         Event::Alarm(change) => format!("alarm {} {}", change.alarm.name(), alarm_state(change.state)),
         Event::Observed(observation) => format!("observed #{}", observation.generation),

@@ -221,6 +221,7 @@ fn somebody_asked(inputs: &[Event]) -> bool {
         Event::Tick
         | Event::WakeUp { .. }
         | Event::Knock { .. }
+        | Event::Unplaced { .. }
         | Event::Task(_)
         | Event::Alarm(_)
         | Event::Observed(_)

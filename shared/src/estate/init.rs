@@ -8,8 +8,8 @@ use crate::fault::Refusal;
 use crate::ids::TargetGroupArn;
 use crate::observation::{Blueprint, RuleSeen, ServiceSeen};
 use crate::spec::{
-    self, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, RolloutSpec, StrategySpec, Threshold,
-    WorkloadSpec,
+    self, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, Policies, RolloutSpec, StrategySpec,
+    Threshold, WorkloadSpec,
 };
 use crate::weight::Weight;
 
@@ -105,6 +105,7 @@ fn first_spec(service: &ServiceSeen, twin: &str) -> RolloutSpec {
             abort_scale_down_delay: delay,
         }),
         progress_deadline: SignedDuration::from_mins(10),
+        policies: Policies::default(),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::ids::{AlarmArn, TaskDefinitionArn};
 use crate::observation::{AlarmState, Estate};
 use crate::plan::Step;
 use crate::rollout::{Baseline, Side};
+use crate::spec::policy::OnFreeze;
 use crate::spec::{RolloutSpec, WorkloadSpec};
 use crate::strategy;
 
@@ -74,6 +75,7 @@ fn inspect(spec: &RolloutSpec, estate: &Estate) -> Inspection {
     };
     let revision = revision(spec, estate, &mut refusals);
     let alarms = alarms(spec, estate, &mut refusals);
+    freeze(spec, estate, &mut refusals);
     if let Some((stable, _)) = &roles {
         stable_side(spec, stable, revision.as_ref(), &mut refusals);
     }
@@ -118,6 +120,15 @@ fn alarms(spec: &RolloutSpec, estate: &Estate, refusals: &mut Vec<Refusal>) -> B
         }
     }
     alarms
+}
+
+/// A start in a freeze waits, unless the spec has it refused.
+fn freeze(spec: &RolloutSpec, estate: &Estate, refusals: &mut Vec<Refusal>) {
+    if let (OnFreeze::Refuse, Some(frozen)) = (spec.policies.on_freeze, spec.policies.frozen(estate.as_of)) {
+        let why = format!("there is a freeze until {}: {}", frozen.until, frozen.reason);
+        let hint = "start after it; with `onFreeze: wait` a rollout begins, and waits";
+        refusals.push(Refusal::new(why, hint));
+    }
 }
 
 /// The stable side is what everybody goes home to: it has to be well before anything moves.

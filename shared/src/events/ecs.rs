@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::envelope::Envelope;
 use super::{Arrival, ParseError, Reason, printable};
 use crate::ids::{ServiceArn, TaskArn};
-use crate::machine::event::{Event, TaskChange};
+use crate::machine::event::{ContainerStop, Event, TaskChange};
 
 /// The fields of a task that we read. What is not listed, environment variables in `overrides` among it, goes no
 /// further than this room.
@@ -21,6 +21,15 @@ struct Task {
     desired_status: Option<String>,
     stop_code: Option<String>,
     stopped_reason: Option<String>,
+    containers: Vec<Container>,
+}
+
+/// The fields of a task's container that we read.
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Container {
+    exit_code: Option<i32>,
+    reason: Option<String>,
 }
 
 /// Reads `ECS Task State Change`. A task event names its service only by its group.
@@ -50,12 +59,24 @@ impl Task {
                 desired_status: printable(&desired_status),
                 stop_code: self.stop_code.as_deref().map(printable),
                 stopped_reason: self.stopped_reason.as_deref().map(printable),
+                containers: self.containers.into_iter().filter_map(Container::stopped).take(CONTAINERS_MAX).collect(),
             }),
             (task, _, _, _) => {
                 let task = task.unwrap_or_else(|| "a task".to_owned());
                 Event::Knock { what: printable(&format!("{task} changed, without a version to fold by")) }
             }
         }
+    }
+}
+
+/// A task has at most ten containers.
+const CONTAINERS_MAX: usize = 10;
+
+impl Container {
+    /// What became of it, where something did.
+    fn stopped(self) -> Option<ContainerStop> {
+        let reason = self.reason.as_deref().map(printable);
+        (self.exit_code.is_some() || reason.is_some()).then_some(ContainerStop { exit_code: self.exit_code, reason })
     }
 }
 
@@ -69,7 +90,10 @@ struct About {
     reason: Option<String>,
 }
 
-/// Reads `ECS Deployment State Change` and `ECS Service Action`: knocks, whatever they say.
+/// The one service action that says what no look shows.
+const UNPLACED: &str = "SERVICE_TASK_PLACEMENT_FAILURE";
+
+/// Reads `ECS Deployment State Change` and `ECS Service Action`: knocks, but for a task that found no place.
 pub(super) fn service(event: &Envelope<'_>) -> Result<Arrival, ParseError> {
     let about: About = event.detail()?;
     let Some(named) = event.resources.first() else {
@@ -81,8 +105,11 @@ pub(super) fn service(event: &Envelope<'_>) -> Result<Arrival, ParseError> {
     let Some(service) = with_cluster(named, about.cluster_arn.as_deref()) else {
         return Ok(event.ignored(Reason::ServiceWithoutCluster, format_args!("{named}, cluster unknown")));
     };
-    let knock = Event::Knock { what: about.said(&event.detail_type) };
-    Ok(Arrival::Service { service, event: knock })
+    let event = match (about.event_name.as_deref(), &about.reason) {
+        (Some(UNPLACED), Some(reason)) => Event::Unplaced { service: service.clone(), reason: printable(reason) },
+        (_, _) => Event::Knock { what: about.said(&event.detail_type) },
+    };
+    Ok(Arrival::Service { service, event })
 }
 
 /// Returns a service's ARN with its cluster part, which ARNs from before 2018 lack.

@@ -306,6 +306,7 @@ fn said(event: &Event) -> String {
         Event::Tick => "a tick of the sweep, or effects handed on".to_owned(),
         Event::WakeUp { generation } => format!("a delayed message of chain {generation}"),
         Event::Knock { what } => what.clone(),
+        Event::Unplaced { reason, .. } => format!("no place for a task: {reason}"),
         Event::Task(task) => task_said(task),
         Event::Alarm(change) => alarm_said(change),
         Event::Observed(seen) => format!("the answer to look {}", seen.generation),

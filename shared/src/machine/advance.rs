@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, RuleWrite, Transition, Weighted, Write};
 use super::gate::{self, Shut};
-use super::{Now, announce, drift, home, look, patience, preview};
+use super::{Now, announce, deadline, drift, freeze, home, look, patience, preview};
 use crate::analysis::{self, CanaryDimensions, MeasureRequest, Verdict};
 use crate::fault::{Fault, Obstacle};
 use crate::ids::TargetGroupArn;
@@ -118,6 +118,7 @@ fn next_step(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
         effects.push(announce(rollout, Transition::RolloutHealthy, message, now));
         return;
     }
+    deadline::moved(rollout, now, effects);
     rollout.cursor += 1;
     rollout.entered.push(now.at);
     while rollout.wishes.skipped.contains(&rollout.cursor) && rollout.cursor + 1 < rollout.plan.steps.len() {
@@ -172,6 +173,10 @@ fn provide(rollout: &mut Rollout, tasks: u32, now: Now, effects: &mut Vec<Effect
     let as_asked = right_revision && service.desired == tasks;
     let (running, healthy, settled) = (service.running, health.healthy, service.deployments.len() == 1);
     if !as_asked {
+        let begun = matches!(rollout.asked_of_canary, CanaryAsk::Tasks { tasks: asked, .. } if asked == tasks);
+        if !begun && freeze::holds(rollout, now, effects) {
+            return Progress::Waits;
+        }
         let service = rollout.baseline.canary.service.clone();
         let write = if right_revision {
             Write::Scale { service, tasks, unless_weighted: None }
@@ -186,7 +191,7 @@ fn provide(rollout: &mut Rollout, tasks: u32, now: Now, effects: &mut Vec<Effect
     if settled && running >= tasks && healthy >= tasks {
         return Progress::Done;
     }
-    note_progress(rollout, running + healthy, now);
+    note_progress(rollout, running + healthy, now, effects);
     wait_or_give_up(rollout, &format!("{running} of {tasks} tasks run, {healthy} are healthy"), now, effects)
 }
 
@@ -222,6 +227,9 @@ fn shift(rollout: &mut Rollout, canary: Weight, needs: u32, now: Now, effects: &
         let before = rollout.verified.max(rollout.applied);
         let what = format!("the canary has {share} % on a rule, and {before} % had been written");
         return hold(rollout, PauseReason::Drift { what }, now, effects);
+    }
+    if rollout.commanded != canary && freeze::holds(rollout, now, effects) {
+        return Progress::Waits;
     }
     match gate::raise(rollout, needs, now) {
         Ok(_) => {
@@ -293,6 +301,9 @@ fn bake(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Progress 
 
 /// The point of no return: everything is at the canary, read back by a fresh look, and it is healthy.
 fn promote(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Progress {
+    if freeze::holds(rollout, now, effects) {
+        return Progress::Waits;
+    }
     let needs = rollout.plan.needs_at_full();
     let checked = gate::raise(rollout, needs, now).and_then(|seen| match &seen.rules {
         Read::Unknown(fault) => Err(Shut::Unknown(format!("the rules: {fault}"))),
@@ -412,25 +423,21 @@ pub fn wait_for_a_look(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect
 
 /// Waits on, with a look now and then, until the deadline without progress; then home.
 pub fn wait_or_give_up(rollout: &mut Rollout, waiting_on: &str, now: Now, effects: &mut Vec<Effect>) -> Progress {
-    if let StepState::Working { progress_at, .. } = rollout.step
-        && rollout.promoted_at.is_none()
-        && now.at >= progress_at + rollout.spec.progress_deadline
-    {
-        let step = rollout.current().to_string();
-        let reason = AbortReason::ProgressDeadline { step, waiting_on: waiting_on.to_owned() };
-        home::turn(rollout, reason, now, effects);
-        return Progress::Turned;
+    if let Some(missed) = deadline::missed(rollout, waiting_on, now, effects) {
+        return missed;
     }
     look::ask_if_older(rollout, look::POLL, now, effects);
     Progress::Waits
 }
 
-fn note_progress(rollout: &mut Rollout, count: u32, now: Now) {
+fn note_progress(rollout: &mut Rollout, count: u32, now: Now, effects: &mut Vec<Effect>) {
+    // The best so far is never forgotten: tasks that come and go are no progress.
     if let StepState::Working { progress_at, best, .. } = &mut rollout.step
         && count > *best
     {
         *best = count;
         *progress_at = now.at;
+        deadline::moved(rollout, now, effects);
     }
 }
 

@@ -123,6 +123,10 @@ pub enum Transition {
     WeightVerified,
     /// It waits for a clock or a person.
     RolloutPaused,
+    /// A freeze or a shortage of capacity holds it back.
+    RolloutHeld,
+    /// It missed its progress deadline, and tries on.
+    RolloutStuck,
     /// It goes on.
     RolloutResumed,
     /// It goes home.

@@ -24,6 +24,13 @@ pub enum Event {
         /// What it says, for the log.
         what: String,
     },
+    /// ECS found no place for a task of a service.
+    Unplaced {
+        /// The service.
+        service: ServiceArn,
+        /// ECS's reason, such as `RESOURCE:FARGATE`.
+        reason: String,
+    },
     /// A task changed. Carries a version, so it folds.
     Task(TaskChange),
     /// An alarm changed its state.
@@ -63,6 +70,21 @@ pub struct TaskChange {
     pub stop_code: Option<String>,
     /// `stoppedReason`.
     pub stopped_reason: Option<String>,
+    /// What became of its containers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerStop>,
+}
+
+/// What became of one container of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerStop {
+    /// `exitCode`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// `reason`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What an alarm event says.

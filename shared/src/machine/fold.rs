@@ -4,9 +4,10 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, Transition};
 use super::event::{AlarmChange, Command, Event, TaskChange, Verb};
-use super::{Now, Outcome, advance, announce, drift, gone, harm, home, look, thin};
+use super::{Now, Outcome, advance, announce, crash, drift, gone, harm, home, look, shortage, thin};
 use crate::analysis::{self, Measured};
 use crate::fault::{self, Fault, Refusal};
+use crate::ids::ServiceArn;
 use crate::observation::{AlarmState, Observation};
 use crate::plan::Step;
 use crate::rollout::{AbortReason, Homeward, PauseReason, Phase, Rollout, StepState, TaskFact};
@@ -31,6 +32,7 @@ pub fn fold(rollout: &mut Rollout, event: Event, now: Now, effects: &mut Vec<Eff
             look::ask(rollout, now, effects);
             Outcome::NoOp(format!("knocked: {what}"))
         }
+        Event::Unplaced { service, reason } => unplaced(rollout, &service, &reason, now, effects),
         Event::Task(change) => task(rollout, change, now, effects),
         Event::Alarm(change) => alarm(rollout, &change, now, effects),
         Event::Observed(seen) => observed(rollout, *seen, now, effects),
@@ -52,6 +54,7 @@ pub fn after_the_end(rollout: &Rollout, event: &Event) -> Outcome {
         Event::Tick
         | Event::WakeUp { .. }
         | Event::Knock { .. }
+        | Event::Unplaced { .. }
         | Event::Task(_)
         | Event::Alarm(_)
         | Event::Observed(_)
@@ -77,6 +80,9 @@ fn task(rollout: &mut Rollout, change: TaskChange, now: Now, effects: &mut Vec<E
     if rollout.tasks.get(&change.task).is_some_and(|fact| fact.version >= change.version) {
         return Outcome::NoOp("an older version of the task".to_owned());
     }
+    if let Some(outcome) = stopped(rollout, &change, now, effects) {
+        return outcome;
+    }
     if rollout.tasks.len() >= TASKS_MAX && !rollout.tasks.contains_key(&change.task) {
         let gone = rollout.tasks.iter().find(|(_, fact)| fact.last_status == "STOPPED").map(|(task, _)| task.clone());
         match gone {
@@ -89,6 +95,33 @@ fn task(rollout: &mut Rollout, change: TaskChange, now: Now, effects: &mut Vec<E
     let message = format!("a task of the canary is {}", fact.last_status);
     rollout.tasks.insert(change.task, fact);
     Outcome::Applied(message)
+}
+
+/// Takes note of why a task of the canary stopped; says so where that sends the rollout home.
+fn stopped(rollout: &mut Rollout, change: &TaskChange, now: Now, effects: &mut Vec<Effect>) -> Option<Outcome> {
+    match crash::stop(change) {
+        crash::Stop::Wanted => None,
+        crash::Stop::NoRoom(what) => {
+            shortage::note(rollout, &what, now, effects);
+            None
+        }
+        crash::Stop::Crash(cause) => {
+            let reason = crash::note(rollout, change, cause, now)?;
+            match rollout.phase {
+                Phase::Progressing | Phase::Paused { .. } => Some(go_home(rollout, reason, now, effects)),
+                Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => None,
+            }
+        }
+    }
+}
+
+fn unplaced(rollout: &mut Rollout, service: &ServiceArn, reason: &str, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    look::ask(rollout, now, effects);
+    if *service != rollout.baseline.canary.service || matches!(rollout.phase, Phase::Aborting { .. }) {
+        return Outcome::NoOp(format!("no place for a task of {}: {reason}", service.name()));
+    }
+    shortage::note(rollout, reason, now, effects);
+    Outcome::Applied(format!("no place for a task of the canary: {reason}"))
 }
 
 fn alarm(rollout: &mut Rollout, change: &AlarmChange, now: Now, effects: &mut Vec<Effect>) -> Outcome {
@@ -143,6 +176,7 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
     if counts {
         gone::note(rollout, &seen);
         thin::note(rollout, &seen);
+        shortage::look(rollout, &seen);
     }
     let harm = counts.then(|| harm::found(rollout, &seen)).flatten();
     let as_of = seen.as_of;

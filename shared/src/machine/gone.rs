@@ -82,6 +82,8 @@ pub fn give_up(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> bo
         | AbortReason::Blocked { .. }
         | AbortReason::Unhealthy { .. }
         | AbortReason::PauseTimeout { .. }
+        | AbortReason::CrashLoop { .. }
+        | AbortReason::Capacity { .. }
         | AbortReason::ProgressDeadline { .. } => {
             format!("{}; the way home ({reason}) could not be walked to its end", gone.what)
         }

@@ -24,6 +24,7 @@ pub fn turn(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut 
     let overtaken = rollout.in_flight.clone().filter(|_| home == Homeward::Weights && !nothing_to_write);
     rollout.phase = Phase::Aborting { reason, since: now.at, home: home.clone(), overtaken };
     rollout.doubt = None;
+    rollout.waits.forget_forward();
     rollout.trouble = None;
     effects.push(announce(rollout, Transition::RolloutAborting, message, now));
     match home {

@@ -5,10 +5,13 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod advance;
+mod crash;
+mod deadline;
 mod drift;
 pub mod effect;
 pub mod event;
 mod fold;
+mod freeze;
 mod full;
 mod gate;
 mod gone;
@@ -18,6 +21,7 @@ mod look;
 mod patience;
 mod preview;
 pub mod report;
+mod shortage;
 #[cfg(test)]
 mod tests;
 mod thin;

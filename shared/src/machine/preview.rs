@@ -3,7 +3,7 @@
 use super::advance::{self, Progress, weighted};
 use super::effect::{Effect, Transition, Write};
 use super::gate::{self, Shut};
-use super::{Now, announce, drift, look};
+use super::{Now, announce, drift, freeze, look};
 use crate::fault::{Fault, Obstacle};
 use crate::observation::{Observation, Read};
 use crate::rollout::{PauseReason, Preview, Rollout, StepState};
@@ -32,6 +32,9 @@ pub fn show(rollout: &mut Rollout, needs: u32, now: Now, effects: &mut Vec<Effec
         rollout.step = StepState::Verified { at: as_of };
         let message = format!("{}: the preview shows {}", rollout.spec.name, rollout.baseline.revision.short());
         effects.push(announce(rollout, Transition::WeightVerified, message, now));
+        return Progress::Waits;
+    }
+    if rollout.preview.is_at_stable() && freeze::holds(rollout, now, effects) {
         return Progress::Waits;
     }
     match gate::raise(rollout, needs, now) {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Now, drift, next_wake_up};
+use super::{Now, drift, next_wake_up, shortage};
 use crate::ids::RolloutId;
 use crate::observation::{Health, Read, ServiceSeen};
 use crate::plan::Step;
@@ -191,7 +191,10 @@ pub fn report(rollout: &Rollout, now: Now) -> Report {
 
 fn message(rollout: &Rollout) -> String {
     match &rollout.phase {
-        Phase::Progressing => rollout.current().to_string(),
+        Phase::Progressing => match &rollout.waits.stuck {
+            Some(stuck) => format!("{}: stuck since {}: {}", rollout.current(), stuck.since, stuck.waiting_on),
+            None => rollout.current().to_string(),
+        },
         Phase::Paused { reason, .. } => reason.to_string(),
         Phase::Aborting { reason, .. } | Phase::Degraded { reason } => reason.to_string(),
         Phase::Healthy => format!("{} is stable", rollout.baseline.revision.short()),
@@ -244,7 +247,12 @@ fn held_back(rollout: &Rollout) -> Option<String> {
         let (healthy, needs) = (thin.healthy, thin.needs);
         Some(format!("{needs} healthy canary targets for its share of traffic, {healthy} so far; else it goes home"))
     };
-    gone.or_else(thin)
+    let frozen = || {
+        let frozen = rollout.waits.frozen.as_ref()?;
+        Some(format!("the end of a freeze at {}: {}", frozen.until, frozen.reason))
+    };
+    let short = || shortage::holds(rollout).map(|shortage| format!("capacity: {}", shortage.what));
+    gone.or_else(thin).or_else(frozen).or_else(short)
 }
 
 /// A write that failed so often in a row needs somebody to look at it.
@@ -256,6 +264,9 @@ fn needs_person(rollout: &Rollout) -> bool {
     let past_the_deadlines = rollout.promoted_at.is_some() || matches!(rollout.phase, Phase::Aborting { .. });
     let stuck = rollout.trouble.as_ref().is_some_and(|trouble| trouble.failures >= FAILURES_ALONE);
     if !rollout.is_finished() && ((past_the_deadlines && stuck) || rollout.assert_valid().is_err()) {
+        return true;
+    }
+    if rollout.waits.stuck.is_some() {
         return true;
     }
     match &rollout.phase {

@@ -66,7 +66,10 @@ fn homeward(rollout: &Rollout, home: &Homeward, overtaken: Option<&InFlight>) ->
 
 fn forward(rollout: &Rollout) -> Timestamp {
     match &rollout.step {
-        StepState::Working { .. } => polled(rollout),
+        StepState::Working { .. } => match &rollout.waits.frozen {
+            Some(frozen) => frozen.until,
+            None => polled(rollout),
+        },
         StepState::Verified { at } => *at + gate::SETTLE,
         StepState::Waiting { until } => match (until, rollout.current()) {
             (Some(until), Step::CleanUp { .. }) => (*until).max(polled(rollout)),

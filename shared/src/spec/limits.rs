@@ -19,6 +19,19 @@ pub const TEXT_MAX: usize = 1024;
 pub const PROGRESS_DEADLINE: RangeInclusive<u32> = 60..=86_400;
 /// As Argo Rollouts.
 pub const PROGRESS_DEADLINE_DEFAULT: u32 = 600;
+/// `crashLoop.tasks`: each is remembered by its ARN. 0 switches it off.
+pub const CRASH_LOOP_TASKS: RangeInclusive<u32> = 0..=10;
+/// One is an accident, two are bad luck.
+pub const CRASH_LOOP_TASKS_DEFAULT: u32 = 3;
+/// `freezeWindows`
+pub const FREEZES_MAX: usize = 50;
+/// `freezeWindows[].reason`: one line of `get`.
+pub const REASON_MAX: usize = 120;
+/// `freezeWindows[].offset`
+pub const OFFSET_PATTERN: &str = "^[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00)$";
+/// `freezeWindows[].from` and `to`: a time of the day, or an instant.
+pub const TIME_PATTERN: &str =
+    r"^(([01][0-9]|2[0-3]):[0-5][0-9]|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?))$";
 /// `bakeTimeInMinutes`, ECS's own limit.
 pub const BAKE_MINUTES: RangeInclusive<u32> = 0..=1440;
 /// A metric of one minute needs two to arrive, and an alarm on it one more to fire.

@@ -8,6 +8,7 @@ mod document;
 mod error;
 mod limits;
 mod lint;
+pub mod policy;
 mod reader;
 
 use jiff::SignedDuration;
@@ -17,6 +18,7 @@ pub use self::blue_green::{AutoPromotion, BlueGreenSpec, PreviewSpec};
 pub use self::document::schema;
 pub use self::error::{Mistake, SpecError};
 pub use self::lint::{Lint, lint, print, read};
+pub use self::policy::Policies;
 use crate::weight::Weight;
 
 /// One service moving from one revision to the next: what, how, and what is watched meanwhile.
@@ -37,6 +39,9 @@ pub struct RolloutSpec {
     pub strategy: StrategySpec,
     /// Longest time without progress of a deploying, scaling or weight step; then the rollout goes home.
     pub progress_deadline: SignedDuration,
+    /// What it is patient with, and when it may not move.
+    #[serde(default, skip_serializing_if = "Policies::is_default")]
+    pub policies: Policies,
 }
 
 /// Where a revision runs and who moves its traffic.

@@ -64,6 +64,7 @@ fn events() -> Vec<Event> {
             desired_status: "STOPPED".to_owned(),
             stop_code: None,
             stopped_reason: Some("Scaling activity".to_owned()),
+            containers: vec![],
         }),
         Event::Alarm(AlarmChange {
             alarm: AlarmArn::new("arn:aws:cloudwatch:eu-west-1:012345678901:alarm:5xx"),

@@ -14,7 +14,7 @@ use tidegate::machine::{Now, report, step};
 use tidegate::observation::{Action, RulePlace, RuleRef, RuleSeen};
 use tidegate::plan::{Plan, Step};
 use tidegate::rollout::{Baseline, Rollout, Side};
-use tidegate::spec::{CanarySpec, RolloutSpec, StrategySpec, WorkloadSpec};
+use tidegate::spec::{CanarySpec, Policies, RolloutSpec, StrategySpec, WorkloadSpec};
 
 /// Shuffles per trace and side; each puts the events in another order and repeats some of them.
 const SHUFFLES: u64 = 50;
@@ -69,6 +69,7 @@ fn rollout(stable: &ServiceArn, canary: &ServiceArn, at: Timestamp) -> Rollout {
             abort_scale_down_delay: minute,
         }),
         progress_deadline: minute * 60,
+        policies: Policies::default(),
     };
     let rule = RuleSeen {
         rule: RuleRef { arn: RuleArn::new("arn:rule"), place: RulePlace::Rule },

@@ -419,6 +419,7 @@ fn a_storm_of_task_events_costs_a_bounded_number_of_looks() {
             desired_status: "RUNNING".into(),
             stop_code: None,
             stopped_reason: None,
+            containers: vec![],
         };
         bench.give(vec![Event::Task(change)]);
     }

@@ -1,12 +1,18 @@
 //! Waiting: for people, for windows, for capacity, and never for ever.
 
+use jiff::SignedDuration;
+
 use super::{Bench, usual};
-use crate::machine::event::{Event, Verb};
+use crate::ids::TaskArn;
+use crate::machine::effect::Transition;
+use crate::machine::event::{ContainerStop, Event, TaskChange, Verb};
 use crate::machine::{Outcome, report};
+use crate::observation::{Health, Read};
 use crate::plan::Step;
 use crate::rollout::{AbortReason, PauseReason, Phase};
+use crate::spec::policy::{FreezeTimes, FreezeWindow};
 use crate::spec::{OnTimeout, PauseLimit};
-use crate::test_support::seconds;
+use crate::test_support::{at, per_cent, seconds};
 use crate::weight::Weight;
 
 fn limited(on_timeout: OnTimeout) -> Bench {
@@ -58,4 +64,229 @@ fn promote_ends_a_pause_with_a_limit_and_a_persons_pause_outlasts_the_limit() {
         let aborting = matches!(bench.rollout.phase, Phase::Aborting { .. });
         assert_eq!(aborting, then == OnTimeout::Abort, "what was due happens then: {:?}", bench.rollout.phase);
     }
+}
+
+/// A rollout that is frozen from one second to another.
+fn frozen(from: i64, to: i64) -> Bench {
+    let mut bench = Bench::new(usual());
+    let when = FreezeTimes::Once { from: at(from).at, to: at(to).at };
+    bench.rollout.spec.policies.freezes = vec![FreezeWindow { when, reason: "the quarter ends".into() }];
+    bench
+}
+
+/// argo #495.
+#[test]
+fn argo_495_in_a_freeze_nothing_begins_and_the_reason_is_shown() {
+    let mut bench = frozen(-10, 5000);
+    bench.give(vec![Event::Tick]);
+    bench.pass(3000);
+    assert!(bench.writes.is_empty(), "{:?}", bench.writes);
+    let said = report(&bench.rollout, bench.now());
+    assert!(said.waiting_on.contains("the quarter ends"), "{}", said.waiting_on);
+    assert_eq!(said.next_wake_up, Some(at(5000).at));
+    assert_eq!(bench.told.iter().filter(|told| **told == Transition::RolloutHeld).count(), 1);
+    // Its end is seen at once, and the deadline's clock stood still: ten minutes of it are over fifty times.
+    bench.pass(2060);
+    assert_eq!(bench.weight, per_cent(20));
+    bench.pass(1200);
+    assert_eq!(bench.rollout.phase, Phase::Healthy);
+}
+
+#[test]
+fn a_freeze_holds_the_next_weight_and_the_promotion_but_not_the_pause_before_it() {
+    let mut bench = frozen(100, 2000);
+    bench.give(vec![Event::Tick]);
+    bench.pass(1900);
+    assert_eq!((bench.weight, bench.rollout.cursor), (per_cent(20), 3), "the pause is over, the scaling waits");
+    bench.pass(1300);
+    assert_eq!(bench.rollout.phase, Phase::Healthy);
+
+    // 100 % is reached at about 340 s, and the bake is over before the freeze.
+    let mut bench = frozen(400, 3000);
+    bench.give(vec![Event::Tick]);
+    bench.pass(2900);
+    assert_eq!((bench.weight, bench.rollout.promoted_at), (Weight::FULL, None));
+    assert!(bench.red() != Outcome::NoOp(String::new()));
+    assert_eq!(bench.weight, Weight::ZERO, "the way home is open, and no freeze holds it");
+}
+
+#[test]
+fn r2_no_freeze_holds_an_abort_an_alarm_or_the_canarys_own_harm() {
+    for harm in [0, 1, 2] {
+        let mut bench = frozen(100, 100_000);
+        bench.give(vec![Event::Tick]);
+        bench.pass(400);
+        assert_eq!(bench.weight, per_cent(20));
+        match harm {
+            0 => drop(bench.command(Verb::Abort)),
+            1 => drop(bench.red()),
+            _ => {
+                bench.bend = |seen| seen.canary_health = Read::Is(Health { unhealthy: 1, ..Health::default() });
+                bench.second += 60;
+                bench.give(vec![Event::Tick]);
+            }
+        }
+        bench.pass(300);
+        assert!(matches!(bench.rollout.phase, Phase::Degraded { .. }), "{harm}: {:?}", bench.rollout.phase);
+        assert_eq!((bench.weight, bench.tasks), (Weight::ZERO, 0));
+    }
+}
+
+/// A task of the canary that stopped.
+fn stopped(bench: &Bench, number: u32, code: &str, reason: &str, exit_code: Option<i32>) -> Event {
+    Event::Task(TaskChange {
+        task: TaskArn::new(format!("arn:aws:ecs:eu-west-1:012345678901:task/shop/{number:032x}")),
+        service: bench.rollout.baseline.canary.service.clone(),
+        version: 5,
+        started_by: None,
+        last_status: "STOPPED".into(),
+        desired_status: "STOPPED".into(),
+        stop_code: Some(code.into()),
+        stopped_reason: Some(reason.into()),
+        containers: vec![ContainerStop { exit_code, reason: None }],
+    })
+}
+
+const EXITED: &str = "EssentialContainerExited";
+
+fn starting() -> Bench {
+    let mut bench = Bench::new(usual());
+    bench.bend = |seen| {
+        seen.canary_health = Read::Is(Health::default());
+        if let Read::Is(service) = &mut seen.canary {
+            (service.running, service.pending) = (0, service.desired);
+        }
+    };
+    bench.give(vec![Event::Tick]);
+    bench.pass(30);
+    bench
+}
+
+#[test]
+fn a_crash_loop_goes_home_at_the_third_task_with_the_same_reason_and_names_it() {
+    let mut bench = starting();
+    for number in 1..3 {
+        let event = stopped(&bench, number, EXITED, "Essential container in task exited", Some(1));
+        bench.give(vec![event.clone(), event]);
+        bench.pass(20);
+    }
+    assert_eq!(bench.rollout.phase, Phase::Progressing, "twice the same task is one task");
+    let event = stopped(&bench, 3, EXITED, "Essential container in task exited", Some(1));
+    bench.give(vec![event]);
+    bench.pass(300);
+    let reason = AbortReason::CrashLoop { cause: "exit code 1".into(), tasks: 3 };
+    assert!(reason.blames_revision());
+    assert_eq!(bench.rollout.phase, Phase::Degraded { reason });
+}
+
+#[test]
+fn different_reasons_wanted_stops_and_old_crashes_are_no_loop_and_the_record_stays_small() {
+    let mut bench = starting();
+    for number in 1..100 {
+        let event = match number % 3 {
+            0 => stopped(&bench, number, EXITED, "Essential container in task exited", Some(1)),
+            1 => stopped(&bench, number, "ServiceSchedulerInitiated", "Scaling activity initiated by (x)", Some(143)),
+            _ => stopped(&bench, number, "TaskFailedToStart", &format!("odd thing {}", "x".repeat(50)), None),
+        };
+        bench.rollout.waits.crashes.retain(|crash| crash.tasks.len() < 2);
+        bench.give(vec![event]);
+    }
+    assert!(bench.rollout.waits.crashes.len() <= 4);
+    assert!(!matches!(bench.rollout.phase, Phase::Aborting { .. } | Phase::Degraded { .. }));
+
+    let mut bench = Bench::new(usual());
+    bench.rollout.spec.progress_deadline = SignedDuration::from_hours(24);
+    bench.give(vec![Event::Tick]);
+    bench.pass(60);
+    bench.command(Verb::Pause);
+    for number in 0..10 {
+        let event = stopped(&bench, number, EXITED, "Essential container in task exited", Some(1));
+        bench.give(vec![event]);
+        bench.second += 1200;
+    }
+    assert!(matches!(bench.rollout.phase, Phase::Paused { .. }), "three in an hour: {:?}", bench.rollout.phase);
+}
+
+#[test]
+fn a_crash_loop_may_be_switched_off() {
+    let mut bench = starting();
+    bench.rollout.spec.policies.crash_loop_tasks = 0;
+    for number in 0..20 {
+        let event = stopped(&bench, number, EXITED, "Essential container in task exited", Some(1));
+        bench.give(vec![event]);
+    }
+    assert_eq!(bench.rollout.phase, Phase::Progressing);
+}
+
+/// argo #3765: pods that come up and die again reset the deadline's clock for ever.
+#[test]
+fn argo_3765_a_crash_loop_does_not_reset_the_progress_deadline() {
+    let mut bench = starting();
+    bench.rollout.spec.policies.crash_loop_tasks = 0;
+    for round in 0..40 {
+        // One task runs, is healthy for a moment, and is gone again.
+        bench.bend = if round % 2 == 0 {
+            |seen| seen.canary_health = Read::Is(Health { initial: 1, ..Health::default() })
+        } else {
+            |seen| {
+                seen.canary_health = Read::Is(Health::default());
+                if let Read::Is(service) = &mut seen.canary {
+                    service.running = 0;
+                }
+            }
+        };
+        bench.pass(20);
+    }
+    let missed = matches!(&bench.rollout.phase, Phase::Degraded { reason: AbortReason::ProgressDeadline { .. } });
+    assert!(missed, "{:?}", bench.rollout.phase);
+}
+
+#[test]
+fn without_abort_a_missed_deadline_says_stuck_tries_on_and_recovers() {
+    let mut bench = starting();
+    bench.rollout.spec.policies.deadline_aborts = false;
+    bench.pass(3000);
+    assert_eq!(bench.rollout.phase, Phase::Progressing);
+    let said = report(&bench.rollout, bench.now());
+    assert!(said.needs_person && said.message.contains("stuck since"), "{}", said.message);
+    assert_eq!(bench.told.iter().filter(|told| **told == Transition::RolloutStuck).count(), 1);
+    bench.bend = |_| {};
+    bench.pass(1200);
+    assert!(bench.told.contains(&Transition::RolloutResumed));
+    assert_eq!(bench.rollout.phase, Phase::Healthy);
+}
+
+fn unplaced(bench: &Bench) -> Event {
+    let service = bench.rollout.baseline.canary.service.clone();
+    Event::Unplaced { service, reason: "RESOURCE:FARGATE".into() }
+}
+
+#[test]
+fn f25_a_shortage_of_capacity_holds_and_then_goes_home_without_blaming_the_revision() {
+    let mut bench = starting();
+    let event = unplaced(&bench);
+    bench.give(vec![event]);
+    assert!(report(&bench.rollout, bench.now()).waiting_on.contains("capacity: RESOURCE:FARGATE"));
+    bench.pass(400);
+    assert_eq!(bench.rollout.phase, Phase::Progressing);
+    bench.pass(600);
+    let reason = AbortReason::Capacity { what: "RESOURCE:FARGATE".into() };
+    assert!(!reason.blames_revision());
+    assert_eq!(bench.rollout.phase, Phase::Degraded { reason });
+}
+
+#[test]
+fn f25_tasks_without_room_are_no_crash_loop_and_room_that_comes_back_is_taken() {
+    let mut bench = starting();
+    let full = "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+    for number in 0..9 {
+        let event = stopped(&bench, number, "TaskFailedToStart", full, None);
+        bench.give(vec![event]);
+    }
+    assert_eq!(bench.rollout.phase, Phase::Progressing);
+    assert!(bench.rollout.waits.shortage.is_some());
+    bench.bend = |_| {};
+    bench.pass(1200);
+    assert_eq!(bench.rollout.phase, Phase::Healthy);
+    assert!(bench.rollout.waits.is_empty());
 }

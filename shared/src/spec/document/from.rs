@@ -1,5 +1,6 @@
 //! A spec as its document, all defaults written out.
 
+use super::policy;
 use super::scalars::{Dimensions, Duration, Percent, Yes};
 use super::{
     Analysis, AnyMetric, ApiVersion, Canary, CloudWatch, Kind, Limit, Metadata, Metric, NoData, Nothing, OnTimeout,
@@ -22,6 +23,10 @@ impl From<&RolloutSpec> for RolloutDocument {
                 task_definition: spec.task_definition.clone(),
                 alarms: spec.alarms.clone(),
                 progress_deadline_seconds: counted(spec.progress_deadline.as_secs()),
+                progress_deadline_abort: spec.policies.deadline_aborts,
+                crash_loop: policy::crash_loop(&spec.policies),
+                freeze_windows: policy::freezes(&spec.policies),
+                on_freeze: policy::on_freeze(&spec.policies),
                 metrics: spec.metrics.iter().map(Metric::from).collect(),
                 strategy: match &spec.strategy {
                     StrategySpec::Canary(canary) => Strategy::Canary(canary.into()),

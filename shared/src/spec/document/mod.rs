@@ -2,6 +2,7 @@
 
 mod blue_green;
 mod from;
+mod policy;
 mod scalars;
 
 use jiff::SignedDuration;
@@ -57,6 +58,20 @@ struct Spec {
     /// Longest time without progress of a deploying, scaling or weight step; then the rollout goes home.
     #[schemars(default = "progress_deadline", range(min = *limits::PROGRESS_DEADLINE.start(), max = *limits::PROGRESS_DEADLINE.end()))]
     progress_deadline_seconds: u32,
+    /// Whether a missed deadline sends it home; otherwise it says that it is stuck, and tries on.
+    #[schemars(default = "policy::yes")]
+    progress_deadline_abort: bool,
+    /// When tasks of the canary that stop for one and the same reason are enough.
+    #[schemars(default = "policy::default_crash_loop")]
+    crash_loop: policy::CrashLoop,
+    /// When nothing moves forward.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default, length(max = limits::FREEZES_MAX))]
+    freeze_windows: Vec<policy::FreezeWindow>,
+    /// What a start does in one of them; `wait` where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "policy::OnFreeze", default)]
+    on_freeze: Option<policy::OnFreeze>,
     /// The metrics that analysis steps refer to by name.
     #[schemars(default, length(max = limits::METRICS_MAX))]
     metrics: Vec<Metric>,

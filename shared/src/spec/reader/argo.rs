@@ -118,9 +118,6 @@ fn of_spec(key: &str) -> Option<Known> {
             unsupported("ECS keeps every revision", "start a rollout with the earlier revision")
         }
         "paused" => unsupported("a spec does not pause; a person does", "use `tidegate pause` and `tidegate resume`"),
-        "progressDeadlineAbort" => {
-            unsupported("a missed deadline always leads home", "drop it; `progressDeadlineSeconds` is the deadline")
-        }
         "restartAt" => unsupported("tasks are restarted by ECS", "use `aws ecs update-service --force-new-deployment`"),
         "analysis" => {
             later("analysis in the background", "name CloudWatch alarms in `spec.alarms`: they are watched throughout")

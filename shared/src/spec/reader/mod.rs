@@ -3,6 +3,7 @@
 mod argo;
 mod blue_green;
 mod metric;
+mod policy;
 mod strategy;
 mod tree;
 mod walk;
@@ -79,7 +80,8 @@ const SPEC: [&str; 6] = ["workload", "taskDefinition", "alarms", "progressDeadli
 
 /// Reads `spec`; the name is the document's to fill in.
 fn read_spec(walk: &mut Walk, at: &At<'_>) -> Option<RolloutSpec> {
-    let fields = walk.fields(at, Scope::Spec, &SPEC)?;
+    let names = [&SPEC[..], &policy::FIELDS[..]].concat();
+    let fields = walk.fields(at, Scope::Spec, &names)?;
     let example = "workload: {twinServices: {cluster: shop, services: [web-blue, web-green]}}";
     let workload = fields.required(walk, "workload", example).and_then(|at| workload(walk, &at));
     let task_definition = match fields.get("taskDefinition") {
@@ -101,6 +103,7 @@ fn read_spec(walk: &mut Walk, at: &At<'_>) -> Option<RolloutSpec> {
         metrics.warn_of_unused(walk, strategy);
         warn_if_blind(walk, at, alarms.as_deref(), strategy);
     }
+    let policies = policy::policies(walk, &fields, strategy.as_ref());
     Some(RolloutSpec {
         name: String::new(),
         workload: workload?,
@@ -109,6 +112,7 @@ fn read_spec(walk: &mut Walk, at: &At<'_>) -> Option<RolloutSpec> {
         metrics: metrics.specs?,
         strategy: strategy?,
         progress_deadline: SignedDuration::from_secs(seconds?.into()),
+        policies: policies?,
     })
 }
 

@@ -262,7 +262,7 @@ fn pause_limit(walk: &mut Walk, fields: &Fields<'_>) -> Option<Option<PauseLimit
             let then = walk.word(&at, &[("abort", OnTimeout::Abort), ("promote", OnTimeout::Promote)])?;
             if timeout.is_none() {
                 let problem = "`onTimeout` says what happens after a `timeout`, and there is none";
-                walk.note(&at, wrong(Mistake::MissingField, problem, "add `timeout: 2h`, or drop `onTimeout`"));
+                walk.note(&at, wrong(Mistake::Contradiction, problem, "add `timeout: 2h`, or drop `onTimeout`"));
                 return None;
             }
             then

@@ -296,6 +296,12 @@ impl<'n> At<'n> {
         Self { path: String::new(), name: node.place, node }
     }
 
+    /// Its entry of that name, where it is a mapping that has one. Mistakes in it are somebody else's to note.
+    pub fn entry(&self, key: &str) -> Option<At<'n>> {
+        let Value::Map(entries) = &self.node.value else { return None };
+        entries.iter().find(|entry| entry.key == key).map(|entry| self.child(key, entry))
+    }
+
     /// One of its entries.
     pub fn child(&self, key: &str, entry: &'n Entry) -> Self {
         Self { path: join(&self.path, key), name: entry.place, node: &entry.node }
@@ -361,6 +367,11 @@ fn shape(text: &str) -> Shape {
 /// Whether a node is the truth value `true`.
 pub fn is_true(node: &Node) -> bool {
     matches!(&node.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "true" | "True" | "TRUE"))
+}
+
+/// Whether a node is the truth value `false`.
+pub fn is_false(node: &Node) -> bool {
+    matches!(&node.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "false" | "False" | "FALSE"))
 }
 
 fn found(node: &Node) -> String {

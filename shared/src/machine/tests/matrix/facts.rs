@@ -17,6 +17,7 @@ pub enum Fact {
     WakeUp,
     WakeUpOld,
     Knock,
+    Unplaced,
     TaskRuns,
     TaskOfStable,
     AlarmRings,
@@ -54,7 +55,8 @@ impl Fact {
             Self::Tick => Self::WakeUp,
             Self::WakeUp => Self::WakeUpOld,
             Self::WakeUpOld => Self::Knock,
-            Self::Knock => Self::TaskRuns,
+            Self::Knock => Self::Unplaced,
+            Self::Unplaced => Self::TaskRuns,
             Self::TaskRuns => Self::TaskOfStable,
             Self::TaskOfStable => Self::AlarmRings,
             Self::AlarmRings => Self::AlarmCalms,
@@ -106,6 +108,7 @@ impl Fact {
             Self::WakeUp => "timer",
             Self::WakeUpOld => "timer of an older chain",
             Self::Knock => "event about the services",
+            Self::Unplaced => "no place for a task of the canary",
             Self::TaskRuns => "task of the canary changed",
             Self::TaskOfStable => "task of the stable side changed",
             Self::AlarmRings => "alarm goes to ALARM",
@@ -142,6 +145,7 @@ fn kinds(event: &Event) -> &'static [Fact] {
         Event::Tick => &[Fact::Tick],
         Event::WakeUp { .. } => &[Fact::WakeUp, Fact::WakeUpOld],
         Event::Knock { .. } => &[Fact::Knock],
+        Event::Unplaced { .. } => &[Fact::Unplaced],
         Event::Task(_) => &[Fact::TaskRuns, Fact::TaskOfStable],
         Event::Alarm(_) => &[Fact::AlarmRings, Fact::AlarmCalms, Fact::AlarmForeign],
         Event::Observed(_) => {
@@ -177,6 +181,10 @@ fn made(fact: Fact, bench: &mut Bench) -> Option<Event> {
         Fact::WakeUp => Event::WakeUp { generation },
         Fact::WakeUpOld => Event::WakeUp { generation: generation.wrapping_sub(1) },
         Fact::Knock => Event::Knock { what: "ECS Service Action".into() },
+        Fact::Unplaced => Event::Unplaced {
+            service: bench.rollout.baseline.canary.service.clone(),
+            reason: "RESOURCE:FARGATE".into(),
+        },
         Fact::TaskRuns => task(bench, false),
         Fact::TaskOfStable => task(bench, true),
         Fact::AlarmRings => ring(bench, alarm(), AlarmState::Alarm),
@@ -233,6 +241,7 @@ fn task(bench: &Bench, of_stable: bool) -> Event {
         desired_status: "RUNNING".into(),
         stop_code: None,
         stopped_reason: None,
+        containers: vec![],
     })
 }
 

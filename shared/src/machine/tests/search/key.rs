@@ -86,6 +86,7 @@ fn of_events(events: &[Event], base: u64, timers: u64) -> Vec<String> {
             Event::Performed { token, .. } => *token = token.wrapping_sub(base),
             Event::Tick
             | Event::Knock { .. }
+            | Event::Unplaced { .. }
             | Event::Task(_)
             | Event::Alarm(_)
             | Event::Measured(_)
