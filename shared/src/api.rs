@@ -189,6 +189,9 @@ pub struct PlanReport {
     pub rules: Vec<String>,
     /// The steps, each as text, with the least time that it takes.
     pub steps: Vec<PlannedStep>,
+    /// The AWS calls of one look at everything that the rollout touches.
+    #[serde(default)]
+    pub look: Vec<Asked>,
     /// Why it would not start; empty where it would.
     pub refusals: Vec<Refusal>,
 }
@@ -203,4 +206,17 @@ pub struct PlannedStep {
     pub tasks: u32,
     /// The least time that it takes, in seconds.
     pub least_seconds: u64,
+    /// The AWS calls that it makes at the least; `look` stands for those of the report's own `look`.
+    #[serde(default)]
+    pub calls: Vec<Asked>,
+}
+
+/// An AWS call, or a look, and how often.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// `ModifyRule`.
+    pub call: String,
+    /// How often.
+    pub times: u32,
 }

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use tests::shop::Shop;
 use tidegate::api::{Answer, Ask, Told};
 use tidegate::events::{Message, StartRequest};
+use tidegate::machine::effect::{Effect, Write};
 use tidegate::machine::event::Verb;
 
 #[test]
@@ -83,4 +84,39 @@ fn a_start_that_lay_in_a_dead_letter_queue_since_yesterday_is_refused() {
     let told = shop.sandbox.ask(&Ask::Answer { key: "yesterday".to_owned() });
     let Told::Answer { answer: Some(Answer::Refused { refusals }) } = told else { panic!("refused, got {told:?}") };
     assert!(refusals[0].why.contains("26h ago"), "{refusals:?}");
+}
+
+/// The writes that `plan` lists are those that are made, and no fewer looks and questions than it says.
+#[test]
+fn a_plan_says_what_a_calm_rollout_asks_of_aws() {
+    for spec in [tests::shop::SPEC, tests::shop::SHORT] {
+        let shop = Shop::open(6);
+        let revision = shop.revision(0.0);
+        let ask = Ask::Plan { spec: spec.to_owned(), task_definition: Some(revision.clone()) };
+        let Told::Plan { plan } = shop.sandbox.ask(&ask) else { panic!("a plan") };
+        let planned = |call: &str| -> u32 {
+            plan.steps.iter().flat_map(|step| &step.calls).filter(|asked| asked.call == call).map(|a| a.times).sum()
+        };
+        let rollout = shop.begin_with(spec, &revision);
+        assert_eq!(shop.until_ended(&rollout, 60).phase, "Healthy");
+        let Told::Journal { entries } = shop.sandbox.ask(&Ask::History { rollout, from: 0 }) else {
+            panic!("a journal")
+        };
+        let effects: Vec<&Effect> = entries.iter().flat_map(|entry| &entry.effects).collect();
+        let made = |of: fn(&Effect) -> usize| effects.iter().map(|effect| of(effect)).sum::<usize>();
+        let services = made(|effect| match effect {
+            Effect::Perform { write: Write::Deploy { .. } | Write::Scale { .. }, .. } => 1,
+            _ => 0,
+        });
+        let rules = made(|effect| match effect {
+            Effect::Perform { write: Write::SetWeights { rules, .. }, .. } => rules.len(),
+            _ => 0,
+        });
+        let looks = made(|effect| usize::from(matches!(effect, Effect::Observe { .. })));
+        let questions = made(|effect| usize::from(matches!(effect, Effect::Measure(_))));
+        assert_eq!(planned("UpdateService") as usize, services);
+        assert_eq!((planned("ModifyRule") + planned("ModifyListener")) as usize, rules);
+        assert!((1..=looks).contains(&(planned("look") as usize)), "{} of {looks} looks", planned("look"));
+        assert!(planned("GetMetricData") as usize <= questions, "{} of {questions}", planned("GetMetricData"));
+    }
 }

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use tidegate::estate::calls;
+use tidegate::observation::RulePlace;
 use tidegate::plan::Step;
 use tidegate::{spec, strategy};
 
@@ -71,7 +73,16 @@ fn examples_compile_to_their_plans() {
                     | Step::Bake { .. }
                     | Step::Promote => String::new(),
                 };
-                writeln!(golden, "  {step}{needs}; at least {:#}", step.least(&spec)).unwrap();
+                let calls = calls::least(&step, &spec, &[RulePlace::Rule, RulePlace::DefaultAction]);
+                let calls: Vec<String> =
+                    calls.iter().map(|asked| format!("{} × {}", asked.times, asked.call)).collect();
+                writeln!(
+                    golden,
+                    "  {step}{needs}; at least {:#}; asks {}",
+                    step.least(&spec),
+                    if calls.is_empty() { "nothing".to_owned() } else { calls.join(", ") }
+                )
+                .unwrap();
             }
             for short in strategy::shortfalls(&spec, tasks) {
                 writeln!(golden, "  short: {short:?}").unwrap();

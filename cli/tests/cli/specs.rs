@@ -2,7 +2,7 @@
 
 use crate::fake::{Fake, run};
 use serde_json::{Value, json};
-use tidegate::api::{Answer, PlanReport, PlannedStep, Refusal, Told};
+use tidegate::api::{Answer, Asked, PlanReport, PlannedStep, Refusal, Told};
 use tidegate::ids::RolloutId;
 
 const ID: &str = "checkout-01KAN5Y3Q8T2V7W9X4Z6B0C1D2";
@@ -12,14 +12,26 @@ const FIVE_MISTAKES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/specs
 const GOOD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/canary-5-20-50.yaml");
 
 fn plan(refusals: &[Refusal]) -> Told {
-    let step = |step: &str, tasks, least_seconds| PlannedStep { step: step.into(), tasks, least_seconds };
+    let asked = |call: &str, times| Asked { call: call.into(), times };
+    let step = |step: &str, tasks, least_seconds, calls: Vec<Asked>| PlannedStep {
+        step: step.into(),
+        tasks,
+        least_seconds,
+        calls,
+    };
+    let weights = vec![asked("ModifyRule", 1), asked("ModifyListener", 1), asked("look", 1)];
     Told::Plan {
         plan: Box::new(PlanReport {
             stable: "checkout-blue".into(),
             canary: "checkout-green".into(),
             revision: "arn:aws:ecs:eu-west-1:012345678901:task-definition/checkout:42".into(),
             rules: vec!["HTTPS:443 /checkout* (canary 0 %)".into(), "HTTP:80 default (canary 0 %)".into()],
-            steps: vec![step("deploy 1 task", 1, 0), step("setWeight 5", 1, 20), step("pause 1h", 1, 3600)],
+            steps: vec![
+                step("deploy 1 task", 1, 0, vec![asked("UpdateService", 1), asked("look", 1)]),
+                step("setWeight 5", 1, 20, weights),
+                step("pause 1h", 1, 3600, vec![asked("look", 60)]),
+            ],
+            look: vec![asked("DescribeServices", 1), asked("DescribeRules", 1), asked("DescribeTargetHealth", 2)],
             refusals: refusals.to_vec(),
         }),
     }

@@ -1,5 +1,6 @@
 //! What is there at start: which side is stable, and every reason why a rollout may not begin.
 
+pub mod calls;
 mod init;
 mod rules;
 mod twins;
@@ -12,7 +13,7 @@ use self::twins::Twin;
 use crate::api::{PlanReport, PlannedStep};
 use crate::fault::Refusal;
 use crate::ids::{AlarmArn, TaskDefinitionArn};
-use crate::observation::{AlarmState, Estate};
+use crate::observation::{AlarmState, Estate, RulePlace};
 use crate::plan::Step;
 use crate::rollout::{Baseline, Side};
 use crate::spec::policy::OnFreeze;
@@ -34,17 +35,17 @@ pub fn baseline(spec: &RolloutSpec, estate: &Estate) -> Result<Baseline, Vec<Ref
 
 /// Returns what a start would do, and why it would be refused. Nothing moves.
 pub fn plan_report(spec: &RolloutSpec, estate: &Estate) -> PlanReport {
-    let Inspection { refusals, roles, revision, rules, .. } = inspect(spec, estate);
+    let Inspection { refusals, roles, revision, rules, places, .. } = inspect(spec, estate);
     let (stable, canary, steps) = match &roles {
         Some((stable, canary)) => {
-            let steps = planned(spec, stable.tasks);
+            let steps = planned(spec, stable.tasks, &places);
             (stable.service.name().to_owned(), canary.service.name().to_owned(), steps)
         }
         None => (UNKNOWN.to_owned(), UNKNOWN.to_owned(), Vec::new()),
     };
     let asked = || spec.task_definition.clone().unwrap_or_else(|| UNKNOWN.to_owned());
     let revision = revision.map_or_else(asked, |revision| revision.as_str().to_owned());
-    PlanReport { stable, canary, revision, rules, steps, refusals }
+    PlanReport { stable, canary, revision, rules, steps, look: calls::look(spec, &places), refusals }
 }
 
 /// What a report says of a role or a revision that could not be read.
@@ -57,6 +58,8 @@ struct Inspection {
     roles: Option<(Side, Side)>,
     revision: Option<TaskDefinitionArn>,
     rules: Vec<String>,
+    /// Which call writes each of them.
+    places: Vec<RulePlace>,
     alarms: BTreeMap<String, AlarmArn>,
 }
 
@@ -80,7 +83,9 @@ fn inspect(spec: &RolloutSpec, estate: &Estate) -> Inspection {
         stable_side(spec, stable, revision.as_ref(), &mut refusals);
     }
     let roles = roles.map(|(stable, canary)| (stable.side, canary.side));
-    Inspection { refusals, roles, revision, rules: traffic.labels, alarms }
+    let (_, production) = rules::apart(&estate.rules, spec.strategy.preview());
+    let places = production.iter().map(|rule| rule.rule.place).collect();
+    Inspection { refusals, roles, revision, rules: traffic.labels, places, alarms }
 }
 
 fn revision(spec: &RolloutSpec, estate: &Estate, refusals: &mut Vec<Refusal>) -> Option<TaskDefinitionArn> {
@@ -175,7 +180,7 @@ fn stable_side(
     }
 }
 
-fn planned(spec: &RolloutSpec, stable_tasks: u32) -> Vec<PlannedStep> {
+fn planned(spec: &RolloutSpec, stable_tasks: u32, places: &[RulePlace]) -> Vec<PlannedStep> {
     let mut tasks = 0;
     let mut planned = Vec::new();
     for step in strategy::compile(spec, stable_tasks).steps {
@@ -183,7 +188,9 @@ fn planned(spec: &RolloutSpec, stable_tasks: u32) -> Vec<PlannedStep> {
             tasks = *wanted;
         }
         let least = step.least(spec).as_secs();
-        planned.push(PlannedStep { step: step.to_string(), tasks, least_seconds: u64::try_from(least).unwrap_or(0) });
+        let least_seconds = u64::try_from(least).unwrap_or(0);
+        let calls = calls::least(&step, spec, places);
+        planned.push(PlannedStep { step: step.to_string(), tasks, least_seconds, calls });
     }
     planned
 }
