@@ -72,6 +72,11 @@ pub enum Step {
         /// Names of the spec's metrics.
         metrics: Vec<String>,
     },
+    /// Begin to judge metrics of the canary beside the steps, until the bake ends.
+    Watch {
+        /// Names of the spec's metrics.
+        metrics: Vec<String>,
+    },
     /// Wait at 100 %, the way home still open.
     Bake {
         /// How long.
@@ -100,6 +105,7 @@ impl Step {
             | Self::Preview { .. }
             | Self::Pause { .. }
             | Self::Analysis { .. }
+            | Self::Watch { .. }
             | Self::Bake { .. }
             | Self::Promote
             | Self::CleanUp { .. } => None,
@@ -123,6 +129,7 @@ impl Step {
             | Self::Scale { .. }
             | Self::Preview { .. }
             | Self::SetWeight { .. }
+            | Self::Watch { .. }
             | Self::Pause { duration: None, .. }
             | Self::Promote => SignedDuration::ZERO,
         }
@@ -147,6 +154,7 @@ impl std::fmt::Display for Step {
                 write!(f, "pause until promoted, {then} after {timeout:#}")
             }
             Self::Analysis { metrics } => write!(f, "analysis {}", metrics.join(", ")),
+            Self::Watch { metrics } => write!(f, "watch {}", metrics.join(", ")),
             Self::Bake { duration } => write!(f, "bake {duration:#}"),
             Self::Promote => write!(f, "promote"),
             Self::CleanUp { .. } => write!(f, "cleanUp"),

@@ -79,6 +79,9 @@ pub struct Rollout {
     /// When somebody else's hand was first seen; it is believed when a later look still shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Timestamp>,
+    /// The analysis beside the steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watching: Option<AnalysisRun>,
     /// What holds it back though nobody paused it.
     #[serde(default, skip_serializing_if = "Waits::is_empty")]
     pub waits: Waits,
@@ -185,6 +188,13 @@ pub enum PauseReason {
     },
     /// An analysis could not tell.
     Inconclusive {
+        /// Which metric.
+        metric: String,
+        /// What was missing.
+        why: String,
+    },
+    /// The analysis beside the steps could not tell.
+    Watched {
         /// Which metric.
         metric: String,
         /// What was missing.
@@ -475,6 +485,9 @@ impl std::fmt::Display for PauseReason {
             Self::Person { by } => write!(f, "{by} said `pause`; `resume` goes on"),
             Self::Inconclusive { metric, why } => {
                 write!(f, "{metric} could not tell ({why}); `resume` measures again, `promote` passes it")
+            }
+            Self::Watched { metric, why } => {
+                write!(f, "{metric} could not tell in the background ({why}); `resume` measures anew, or `abort`")
             }
             Self::Drift { what } => write!(f, "{what}; put it right and `resume`, or `abort`"),
         }

@@ -30,6 +30,7 @@ pub fn spec_with(metrics: Vec<MetricSpec>) -> RolloutSpec {
             bake: seconds(120),
             scale_down_delay: seconds(30),
             abort_scale_down_delay: seconds(30),
+            analysis: None,
         }),
         progress_deadline: seconds(600),
         policies: Policies::default(),

@@ -70,6 +70,7 @@ fn examples_compile_to_their_plans() {
                     | Step::Scale { .. }
                     | Step::Pause { .. }
                     | Step::Analysis { .. }
+                    | Step::Watch { .. }
                     | Step::Bake { .. }
                     | Step::Promote => String::new(),
                 };

@@ -128,6 +128,7 @@ fn a_spec() -> impl Strategy<Value = RolloutSpec> {
                 bake: SignedDuration::from_mins(times.1),
                 scale_down_delay: SignedDuration::from_secs(times.2),
                 abort_scale_down_delay: SignedDuration::from_secs(times.3),
+                analysis: None,
             }),
             progress_deadline: SignedDuration::from_secs(times.0),
             policies: Policies::default(),

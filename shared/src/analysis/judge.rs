@@ -27,13 +27,32 @@ pub fn begin(run: u64, spec: &RolloutSpec, metrics: &[String], now: Timestamp) -
             last: None,
         })
         .collect();
-    AnalysisRun { run, started_at: now, tallies, asked: None, not_before: now }
+    AnalysisRun { run, started_at: now, tallies, asked: None, not_before: now, endless: false }
+}
+
+/// Begins an analysis that measures on for as long as it is let.
+pub fn endless(run: u64, spec: &RolloutSpec, metrics: &[String], now: Timestamp) -> AnalysisRun {
+    AnalysisRun { endless: true, ..begin(run, spec, metrics, now) }
+}
+
+/// Lets the next windows start at the first whole minute at or after `at`, not before.
+pub fn not_before(run: &mut AnalysisRun, at: Timestamp) {
+    for tally in &mut run.tallies {
+        tally.next_from = tally.next_from.max(whole_minute(at));
+    }
+    // An answer about an earlier window counts for nothing any more.
+    run.asked = None;
+}
+
+/// Whether a metric is still measured, and its next window can be asked for.
+fn is_due(run: &AnalysisRun, tally: &Tally, metric: &MetricSpec, now: Timestamp) -> bool {
+    (run.endless || tally.successful < metric.count) && now >= ready_at(tally, metric)
 }
 
 /// Returns the windows that can be asked for at `now`.
 pub fn due(run: &AnalysisRun, spec: &RolloutSpec, canary: &CanaryDimensions, now: Timestamp) -> Vec<Query> {
     let open = run.tallies.iter().filter_map(|tally| Some((tally, spec.metric(&tally.metric)?)));
-    open.filter(|(tally, metric)| tally.successful < metric.count && now >= ready_at(tally, metric))
+    open.filter(|(tally, metric)| is_due(run, tally, metric, now))
         .map(|(tally, metric)| Query {
             metric: metric.name.clone(),
             source: metric.source.clone(),
@@ -66,16 +85,17 @@ pub fn take(run: &mut AnalysisRun, spec: &RolloutSpec, readings: Vec<Reading>, n
 
 /// Counts a question that nobody answered in time as an error of the provider, for each window that it was about.
 pub fn lost(run: &mut AnalysisRun, spec: &RolloutSpec, now: Timestamp) {
+    let due: Vec<bool> = (run.tallies.iter())
+        .map(|tally| spec.metric(&tally.metric).is_some_and(|metric| is_due(run, tally, metric, now)))
+        .collect();
     run.asked = None;
     run.not_before = now;
-    for tally in &mut run.tallies {
+    for (tally, _) in run.tallies.iter_mut().zip(due).filter(|(_, due)| *due) {
         let Some(metric) = spec.metric(&tally.metric) else { continue };
-        if tally.successful < metric.count && now >= ready_at(tally, metric) {
-            let (from, to) = (tally.next_from, tally.next_from + metric.interval);
-            tally.errors += 1;
-            let found = Found::Error { why: "the measurement was not answered".to_owned() };
-            tally.last = Some(Reading { metric: metric.name.clone(), from, to, found });
-        }
+        let (from, to) = (tally.next_from, tally.next_from + metric.interval);
+        tally.errors += 1;
+        let found = Found::Error { why: "the measurement was not answered".to_owned() };
+        tally.last = Some(Reading { metric: metric.name.clone(), from, to, found });
     }
 }
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::RolloutId;
 use crate::spec::MetricSource;
 
-pub use judge::{METRIC_LAG, begin, due, judge, lost, ready_at, take};
+pub use judge::{METRIC_LAG, begin, due, endless, judge, lost, not_before, ready_at, take};
 
 /// What the analysis function is asked: self-contained, so that it needs no other right than reading metrics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,6 +123,9 @@ pub struct AnalysisRun {
     pub asked: Option<u64>,
     /// No question before this; with one in the air, when it is given up.
     pub not_before: Timestamp,
+    /// Whether it goes on measuring when it has as many good windows as it needs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub endless: bool,
 }
 
 /// What has been measured of one metric.

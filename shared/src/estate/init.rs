@@ -103,6 +103,7 @@ fn first_spec(service: &ServiceSeen, twin: &str) -> RolloutSpec {
             bake: SignedDuration::from_mins(5),
             scale_down_delay: delay,
             abort_scale_down_delay: delay,
+            analysis: None,
         }),
         progress_deadline: SignedDuration::from_mins(10),
         policies: Policies::default(),

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, RuleWrite, Transition, Weighted, Write};
 use super::gate::{self, Shut};
-use super::{Now, announce, deadline, drift, freeze, home, look, patience, preview};
+use super::{Now, announce, background, deadline, drift, freeze, home, look, patience, preview};
 use crate::analysis::{self, CanaryDimensions, MeasureRequest, Verdict};
 use crate::fault::{Fault, Obstacle};
 use crate::ids::TargetGroupArn;
@@ -17,7 +17,7 @@ use crate::weight::Weight;
 const LEASE: SignedDuration = SignedDuration::from_secs(45);
 /// In transport time: a measurement that is not back by then counts as an error of the provider, and is asked for
 /// again.
-const MEASURE_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+pub const MEASURE_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// In transport time: a write of which nobody knows may still be applied so much later.
 pub const STRAGGLES: SignedDuration = SignedDuration::from_secs(10);
@@ -31,6 +31,9 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
     give_up_the_lost_write(rollout, now);
     // A plan's step is passed at most once, so this ends.
     loop {
+        if background::watch(rollout, now, effects) {
+            continue;
+        }
         match &rollout.phase {
             Phase::Healthy | Phase::Degraded { .. } => return,
             Phase::Aborting { .. } => return home::advance(rollout, now, effects),
@@ -88,7 +91,12 @@ fn held_back(rollout: &Rollout) -> bool {
     let thin = rollout.waits.thin.is_some();
     match rollout.current() {
         Step::SetWeight { .. } | Step::Pause { .. } | Step::Analysis { .. } | Step::Bake { .. } => thin,
-        Step::Deploy { .. } | Step::Scale { .. } | Step::Preview { .. } | Step::Promote | Step::CleanUp { .. } => false,
+        Step::Deploy { .. }
+        | Step::Scale { .. }
+        | Step::Preview { .. }
+        | Step::Watch { .. }
+        | Step::Promote
+        | Step::CleanUp { .. } => false,
     }
 }
 
@@ -133,9 +141,12 @@ fn next_step(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
 fn begin_step(rollout: &mut Rollout, now: Now) -> StepState {
     let working = StepState::Working { since: now.at, progress_at: now.at, best: 0 };
     match rollout.current().clone() {
-        Step::Deploy { .. } | Step::Scale { .. } | Step::Preview { .. } | Step::SetWeight { .. } | Step::Promote => {
-            working
-        }
+        Step::Deploy { .. }
+        | Step::Scale { .. }
+        | Step::Preview { .. }
+        | Step::Watch { .. }
+        | Step::SetWeight { .. }
+        | Step::Promote => working,
         Step::Pause { duration, .. } => StepState::Waiting { until: duration.map(|duration| now.at + duration) },
         Step::Bake { duration } => StepState::Waiting { until: Some(now.at + duration) },
         Step::CleanUp { delay } => {
@@ -157,6 +168,10 @@ fn within_the_step(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -
         Step::Preview { needs } => preview::show(rollout, needs, now, effects),
         Step::Pause { .. } => pause(rollout, now, effects),
         Step::Analysis { .. } => measure(rollout, now, effects),
+        Step::Watch { metrics } => {
+            background::begin(rollout, &metrics, now);
+            Progress::Done
+        }
         Step::Bake { .. } => bake(rollout, now, effects),
         Step::Promote => promote(rollout, now, effects),
         Step::CleanUp { delay } => clean_up(rollout, delay, now, effects),
@@ -220,6 +235,7 @@ fn shift(rollout: &mut Rollout, canary: Weight, needs: u32, now: Now, effects: &
         rollout.step = StepState::Verified { at: as_of };
         let message = format!("{}: the canary has {canary} % on every rule", rollout.spec.name);
         effects.push(announce(rollout, Transition::WeightVerified, message, now));
+        background::from_here(rollout, as_of + gate::SETTLE);
         return Progress::Waits;
     }
     // A live share below what was read back before is drift, or an abort that lost its commit: never raised again.
@@ -292,6 +308,7 @@ fn bake(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Progress 
     look::ask_if_older(rollout, look::WATCH, now, effects);
     match rollout.step {
         StepState::Waiting { until: Some(until) } if now.at < until => Progress::Waits,
+        StepState::Waiting { .. } if !background::has_enough(rollout) => Progress::Waits,
         StepState::Waiting { .. }
         | StepState::Working { .. }
         | StepState::Verified { .. }

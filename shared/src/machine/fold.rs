@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, Transition};
 use super::event::{AlarmChange, Command, Event, TaskChange, Verb};
-use super::{Now, Outcome, advance, announce, crash, drift, gone, harm, home, look, shortage, thin};
+use super::{Now, Outcome, advance, announce, background, crash, drift, gone, harm, home, look, shortage, thin};
 use crate::analysis::{self, Measured};
 use crate::fault::{self, Fault, Refusal};
 use crate::ids::ServiceArn;
@@ -208,7 +208,10 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
         Phase::Progressing => true,
         Phase::Paused { reason, .. } => match reason {
             PauseReason::Step { .. } | PauseReason::Limited { .. } => true,
-            PauseReason::Person { .. } | PauseReason::Inconclusive { .. } | PauseReason::Drift { .. } => false,
+            PauseReason::Person { .. }
+            | PauseReason::Inconclusive { .. }
+            | PauseReason::Watched { .. }
+            | PauseReason::Drift { .. } => false,
         },
         Phase::Aborting { .. } | Phase::Healthy | Phase::Degraded { .. } => false,
     };
@@ -293,6 +296,9 @@ fn blocked(rollout: &mut Rollout, why: String, now: Now, effects: &mut Vec<Effec
 }
 
 fn took_measure(rollout: &mut Rollout, measured: Measured, now: Now) -> Outcome {
+    if background::take(rollout, &measured, now) {
+        return Outcome::Applied("measured in the background".to_owned());
+    }
     let spec = &rollout.spec;
     match &mut rollout.step {
         StepState::Judging { run } if run.run == measured.run && run.asked == Some(measured.generation) => {
@@ -373,6 +379,10 @@ fn resume(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcome
             );
         }
         PauseReason::Inconclusive { .. } => advance::again(rollout, now),
+        PauseReason::Watched { .. } => {
+            background::again(rollout, now);
+            advance::forgive_waiting(rollout, now);
+        }
         // What was measured while somebody else had a hand on it says nothing about the plan's weight.
         PauseReason::Drift { .. } if matches!(rollout.step, StepState::Judging { .. }) => {
             advance::again(rollout, now);
@@ -381,6 +391,7 @@ fn resume(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcome
             advance::forgive_waiting(rollout, now);
         }
     }
+    background::from_here(rollout, now.at);
     // What was seen before the pause carries nothing after it.
     if rollout.in_flight.is_none() {
         advance::answered(rollout);
@@ -405,7 +416,10 @@ fn promote(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcom
             advance::pass(rollout, now, effects);
             Outcome::Applied(format!("passed {passed}"))
         }
-        Phase::Paused { reason: reason @ (PauseReason::Person { .. } | PauseReason::Drift { .. }), .. } => {
+        Phase::Paused {
+            reason: reason @ (PauseReason::Person { .. } | PauseReason::Watched { .. } | PauseReason::Drift { .. }),
+            ..
+        } => {
             let why = format!("it is paused: {reason}");
             refuse(rollout, Verb::Promote, &why, "`resume` lets it go on, `abort` sends it home")
         }
@@ -417,6 +431,7 @@ fn promote(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcom
                 | Step::Preview { .. }
                 | Step::SetWeight { .. }
                 | Step::Pause { .. }
+                | Step::Watch { .. }
                 | Step::Bake { .. }
                 | Step::Promote
                 | Step::CleanUp { .. } => format!("nothing is paused: it is at {}", rollout.current()),

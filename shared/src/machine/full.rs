@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::effect::{Effect, Transition};
 use super::event::{Command, Verb};
-use super::{Now, Outcome, advance, announce, fold};
+use super::{Now, Outcome, advance, announce, background, fold};
 use crate::plan::{Plan, Step};
 use crate::rollout::{PauseReason, Phase, Rollout};
 use crate::weight::Weight;
@@ -19,6 +19,8 @@ pub fn promote(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut
             | PauseReason::Limited { .. }
             | PauseReason::Person { .. }
             | PauseReason::Inconclusive { .. } => {}
+            // Whoever promotes in full passes over what could not tell; the bake waits for what can.
+            PauseReason::Watched { .. } => background::again(rollout, now),
             PauseReason::Drift { .. } => {
                 let why = format!("it is paused: {reason}");
                 return fold::refuse(rollout, command.verb, &why, "nobody passes over another hand on the lever");
@@ -69,7 +71,7 @@ fn passes_over(plan: &Plan, cursor: usize) -> BTreeSet<usize> {
                 false
             }
             Step::Deploy { .. } | Step::Scale { .. } => !std::mem::take(&mut needs_tasks),
-            Step::Bake { .. } | Step::Promote | Step::CleanUp { .. } => false,
+            Step::Watch { .. } | Step::Bake { .. } | Step::Promote | Step::CleanUp { .. } => false,
         };
         if passes {
             passed.insert(index);

@@ -5,6 +5,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod advance;
+mod background;
 mod crash;
 mod deadline;
 mod drift;
@@ -138,6 +139,7 @@ impl Rollout {
             seen: None,
             timer: Timer::default(),
             doubt: None,
+            watching: None,
             waits: Waits::default(),
             wishes: Wishes::default(),
             trouble: None,

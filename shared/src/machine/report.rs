@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Now, drift, next_wake_up, shortage};
+use super::{Now, background, drift, next_wake_up, shortage};
 use crate::ids::RolloutId;
 use crate::observation::{Health, Read, ServiceSeen};
 use crate::plan::Step;
@@ -285,6 +285,9 @@ fn forward(rollout: &Rollout) -> String {
     match (&rollout.step, rollout.current()) {
         (StepState::Verified { .. }, _) => "the load balancer to follow the new weights".to_owned(),
         (StepState::Judging { .. }, step) => format!("measurements: {step}"),
+        (StepState::Waiting { until: Some(until) }, step @ Step::Bake { .. }) if !background::has_enough(rollout) => {
+            format!("the clock: {step} until {until}, and enough measurements in the background")
+        }
         (StepState::Waiting { until: Some(until) }, step) => format!("the clock: {step} until {until}"),
         (StepState::Waiting { until: None }, step) => step.to_string(),
         (StepState::Working { .. }, Step::Deploy { tasks } | Step::Scale { tasks }) => {
@@ -298,9 +301,10 @@ fn forward(rollout: &Rollout) -> String {
         (StepState::Working { .. }, Step::Preview { needs }) => {
             format!("the preview to show the canary, with {needs} healthy targets, {healthy} so far")
         }
-        (StepState::Working { .. }, Step::Pause { .. } | Step::Analysis { .. } | Step::Bake { .. }) => {
-            rollout.current().to_string()
-        }
+        (
+            StepState::Working { .. },
+            Step::Pause { .. } | Step::Analysis { .. } | Step::Watch { .. } | Step::Bake { .. },
+        ) => rollout.current().to_string(),
         (StepState::Working { .. }, Step::Promote) => "a fresh look at weights and health".to_owned(),
         (StepState::Working { .. }, Step::CleanUp { .. }) => "the old tasks to go".to_owned(),
     }
@@ -339,8 +343,12 @@ fn side(side: &Side, revision: &str, seen: Option<(&Read<ServiceSeen>, &Read<Hea
 }
 
 fn metrics(rollout: &Rollout) -> Vec<MetricReport> {
-    let StepState::Judging { run } = &rollout.step else { return Vec::new() };
-    let known = run.tallies.iter().filter_map(|tally| Some((tally, rollout.spec.metric(&tally.metric)?)));
+    let of_step = match &rollout.step {
+        StepState::Judging { run } => Some(run),
+        StepState::Working { .. } | StepState::Verified { .. } | StepState::Waiting { .. } => None,
+    };
+    let tallies = of_step.into_iter().chain(&rollout.watching).flat_map(|run| &run.tallies);
+    let known = tallies.filter_map(|tally| Some((tally, rollout.spec.metric(&tally.metric)?)));
     known
         .map(|(tally, metric)| MetricReport {
             metric: tally.metric.clone(),

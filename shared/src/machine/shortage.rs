@@ -55,6 +55,7 @@ pub fn holds(rollout: &Rollout) -> Option<&Shortage> {
         | Step::Preview { .. }
         | Step::Pause { .. }
         | Step::Analysis { .. }
+        | Step::Watch { .. }
         | Step::Bake { .. }
         | Step::Promote
         | Step::CleanUp { .. } => None,

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::effect::Effect;
-use super::{Now, gate, look};
+use super::{Now, background, gate, look};
 use crate::analysis;
 use crate::plan::Step;
 use crate::rollout::{Homeward, InFlight, PauseReason, Phase, Rollout, StepState};
@@ -20,6 +20,22 @@ pub fn next_wake_up(rollout: &Rollout) -> Option<Timestamp> {
     if rollout.is_finished() {
         return None;
     }
+    let watches = match &rollout.phase {
+        Phase::Progressing | Phase::Paused { reason: PauseReason::Step { .. } | PauseReason::Limited { .. }, .. } => {
+            true
+        }
+        Phase::Paused { reason: PauseReason::Person { .. } | PauseReason::Inconclusive { .. }, .. } => true,
+        Phase::Paused { reason: PauseReason::Watched { .. } | PauseReason::Drift { .. }, .. }
+        | Phase::Aborting { .. }
+        | Phase::Healthy
+        | Phase::Degraded { .. } => false,
+    };
+    let watched = if watches { background::next(rollout) } else { None };
+    [of_the_steps(rollout), watched].into_iter().flatten().min()
+}
+
+/// When the steps or the way home next do something by themselves.
+fn of_the_steps(rollout: &Rollout) -> Option<Timestamp> {
     if let Some(in_flight) = &rollout.in_flight {
         return Some(in_flight.expires_at);
     }
@@ -38,6 +54,7 @@ pub fn next_wake_up(rollout: &Rollout) -> Option<Timestamp> {
         }
         Phase::Paused { reason: PauseReason::Person { .. }, .. }
         | Phase::Paused { reason: PauseReason::Inconclusive { .. }, .. }
+        | Phase::Paused { reason: PauseReason::Watched { .. }, .. }
         | Phase::Paused { reason: PauseReason::Drift { .. }, .. } => None,
         Phase::Aborting { home, overtaken, .. } => Some(after_trouble(homeward(rollout, home, overtaken.as_ref()))),
         Phase::Progressing if rollout.doubt.is_some() || rollout.waits.gone.is_some() => Some(look::next_look(rollout)),

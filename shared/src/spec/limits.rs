@@ -50,6 +50,8 @@ pub const PORT: RangeInclusive<u32> = 1..=65_535;
 pub const REPLICAS: RangeInclusive<u32> = 1..=5000;
 /// `setCanaryScale.weight`
 pub const SCALE_PERCENT: RangeInclusive<u32> = 1..=100;
+/// `analysis.startingStep`
+pub const STARTING_STEP: RangeInclusive<u32> = 0..=99;
 /// `pause.duration`
 pub const PAUSE: RangeInclusive<SignedDuration> = SignedDuration::from_secs(1)..=SignedDuration::from_hours(30 * 24);
 /// `pause.timeout`: shorter, nobody could be in time.

@@ -79,6 +79,19 @@ pub struct CanarySpec {
     pub scale_down_delay: SignedDuration,
     /// After an abort, how long the canary keeps its tasks (`abortScaleDownDelaySeconds`).
     pub abort_scale_down_delay: SignedDuration,
+    /// What is judged beside the steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<BackgroundAnalysis>,
+}
+
+/// An analysis beside the steps, until the bake ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackgroundAnalysis {
+    /// Names of `metrics`.
+    pub metrics: Vec<String>,
+    /// Index of the step with which it begins; not before the first traffic.
+    pub starting_step: u32,
 }
 
 /// One step as the user writes it.
@@ -222,7 +235,10 @@ impl StrategySpec {
     /// Returns the names of the metrics that its analysis steps judge, one by one, in order, as often as they are.
     pub fn judged(&self) -> impl Iterator<Item = &str> {
         let lists: Vec<&Vec<String>> = match self {
-            Self::Canary(canary) => canary.steps.iter().filter_map(CanaryStep::judged).collect(),
+            Self::Canary(canary) => {
+                let background = canary.analysis.iter().map(|analysis| &analysis.metrics);
+                canary.steps.iter().filter_map(CanaryStep::judged).chain(background).collect()
+            }
             Self::BlueGreen(blue_green) => vec![&blue_green.pre_promotion, &blue_green.post_promotion],
         };
         lists.into_iter().flatten().map(String::as_str)

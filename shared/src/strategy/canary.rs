@@ -2,13 +2,14 @@
 
 use super::Shortfall;
 use crate::plan::{Plan, Step};
-use crate::spec::{CanaryScale, CanarySpec, CanaryStep};
+use crate::spec::{BackgroundAnalysis, CanaryScale, CanarySpec, CanaryStep};
 use crate::weight::Weight;
 
 /// Returns the steps of a canary beside a stable side of `stable_tasks` tasks.
 pub fn compile(canary: &CanarySpec, stable_tasks: u32) -> Plan {
     let mut compiler = Compiler::new(canary, stable_tasks);
-    for step in &canary.steps {
+    for (index, step) in canary.steps.iter().enumerate() {
+        compiler.watch_from(index, canary.analysis.as_ref());
         match step {
             CanaryStep::SetWeight(weight) => compiler.set_weight(*weight),
             CanaryStep::SetCanaryScale(scale) => compiler.set_scale(*scale),
@@ -21,6 +22,7 @@ pub fn compile(canary: &CanarySpec, stable_tasks: u32) -> Plan {
     if compiler.weight != Weight::FULL {
         compiler.set_weight(Weight::FULL);
     }
+    compiler.watch_from(canary.steps.len(), canary.analysis.as_ref());
     let mut steps = compiler.steps;
     steps.push(Step::Bake { duration: canary.bake });
     steps.push(Step::Promote);
@@ -53,6 +55,7 @@ struct Compiler {
     scale: CanaryScale,
     weight: Weight,
     tasks: u32,
+    watching: bool,
     steps: Vec<Step>,
 }
 
@@ -70,7 +73,17 @@ impl Compiler {
             scale: CanaryScale::MatchTrafficWeight,
             weight: Weight::ZERO,
             tasks: first,
+            watching: false,
             steps: vec![Step::Deploy { tasks: first }],
+        }
+    }
+
+    /// Begins the analysis beside the steps at its starting step, or later, with the first traffic.
+    fn watch_from(&mut self, index: usize, analysis: Option<&BackgroundAnalysis>) {
+        let Some(analysis) = analysis.filter(|_| !self.watching && !self.weight.is_zero()) else { return };
+        if usize::try_from(analysis.starting_step).is_ok_and(|first| index >= first) {
+            self.watching = true;
+            self.steps.push(Step::Watch { metrics: analysis.metrics.clone() });
         }
     }
 

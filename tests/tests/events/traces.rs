@@ -67,6 +67,7 @@ fn rollout(stable: &ServiceArn, canary: &ServiceArn, at: Timestamp) -> Rollout {
             bake: minute,
             scale_down_delay: minute,
             abort_scale_down_delay: minute,
+            analysis: None,
         }),
         progress_deadline: minute * 60,
         policies: Policies::default(),

@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::{Bench, usual};
+use super::{Bench, judged, usual};
+use crate::analysis::Found;
 use crate::ids::TaskArn;
 use crate::machine::effect::Transition;
 use crate::machine::event::{ContainerStop, Event, TaskChange, Verb};
@@ -289,4 +290,102 @@ fn f25_tasks_without_room_are_no_crash_loop_and_room_that_comes_back_is_taken() 
     bench.pass(1200);
     assert_eq!(bench.rollout.phase, Phase::Healthy);
     assert!(bench.rollout.waits.is_empty());
+}
+
+/// A rollout that is judged in the background from its first weight on, through a pause of half an hour.
+pub fn watched() -> Bench {
+    let mut bench = judged();
+    let mut steps = usual();
+    steps[2] = Step::Pause { duration: Some(seconds(1800)), limit: None };
+    steps.insert(2, Step::Watch { metrics: vec!["errors".into()] });
+    bench.rollout.plan.steps = steps;
+    bench
+}
+
+#[test]
+fn a_background_analysis_that_fails_goes_home_in_the_middle_of_a_pause() {
+    let mut bench = watched();
+    bench.give(vec![Event::Tick]);
+    bench.pass(900);
+    assert!(matches!(bench.rollout.phase, Phase::Paused { .. }), "{:?}", bench.rollout.phase);
+    assert!(report(&bench.rollout, bench.now()).analysis[0].successful.0 > 2, "it goes on measuring");
+    bench.reading = Found::Value { value: 0.5, samples: 100 };
+    bench.pass(900);
+    assert!(matches!(&bench.rollout.phase, Phase::Degraded { reason: AbortReason::Analysis { .. } }));
+    assert_eq!(bench.weight, Weight::ZERO);
+}
+
+#[test]
+fn a_background_analysis_that_fails_goes_home_while_a_person_paused_and_an_unclear_one_waits_for_them() {
+    for (reading, goes_home) in [(Found::Value { value: 0.5, samples: 100 }, true), (Found::NoData, false)] {
+        let mut bench = watched();
+        bench.give(vec![Event::Tick]);
+        bench.pass(60);
+        bench.command(Verb::Pause);
+        bench.reading = reading;
+        bench.pass(1500);
+        assert_eq!(matches!(bench.rollout.phase, Phase::Degraded { .. }), goes_home, "{:?}", bench.rollout.phase);
+        if !goes_home {
+            assert!(matches!(&bench.rollout.phase, Phase::Paused { reason: PauseReason::Person { .. }, .. }));
+            bench.command(Verb::Resume);
+            assert!(matches!(bench.rollout.phase, Phase::Paused { .. } | Phase::Progressing));
+        }
+    }
+}
+
+#[test]
+fn a_background_analysis_that_cannot_tell_pauses_and_measures_anew_after_resume() {
+    let mut bench = watched();
+    bench.reading = Found::NoData;
+    bench.give(vec![Event::Tick]);
+    bench.pass(900);
+    let unclear = matches!(&bench.rollout.phase, Phase::Paused { reason: PauseReason::Watched { .. }, .. });
+    assert!(unclear, "{:?}", bench.rollout.phase);
+    assert!(report(&bench.rollout, bench.now()).needs_person);
+    assert!(matches!(bench.command(Verb::Promote), Outcome::Refused(_)), "nobody passes over it by one word");
+    bench.reading = Found::Value { value: 0.0, samples: 100 };
+    assert!(matches!(bench.command(Verb::Resume), Outcome::Applied(_)));
+    bench.pass(4000);
+    assert_eq!(bench.rollout.phase, Phase::Healthy);
+}
+
+/// argo #2158, #4479: an analysis that is ended without one measurement counts as a success.
+#[test]
+fn argo_2158_a_background_analysis_that_ends_without_data_is_no_success() {
+    let mut bench = watched();
+    bench.rollout.spec.metrics[0].inconclusive_limit = 1000;
+    bench.rollout.plan.steps.retain(|step| !matches!(step, Step::Pause { .. }));
+    bench.reading = Found::NoData;
+    bench.give(vec![Event::Tick]);
+    bench.pass(3000);
+    assert_eq!((bench.weight, bench.rollout.promoted_at), (Weight::FULL, None), "the bake waits for measurements");
+    let said = report(&bench.rollout, bench.now());
+    assert!(said.waiting_on.contains("enough measurements"), "{}", said.waiting_on);
+    assert!(said.next_wake_up.is_some());
+    bench.reading = Found::Value { value: 0.0, samples: 100 };
+    bench.pass(900);
+    assert_eq!(bench.rollout.phase, Phase::Healthy);
+    assert_eq!(bench.rollout.watching, None);
+}
+
+#[test]
+fn t7_no_window_of_a_background_analysis_spans_two_weights() {
+    let mut bench = watched();
+    bench.give(vec![Event::Tick]);
+    let mut weights = vec![bench.rollout.verified_at];
+    for _ in 0..3000 {
+        let before = bench.rollout.verified;
+        bench.pass(1);
+        if bench.rollout.promoted_at.is_some() {
+            break;
+        }
+        if before != bench.rollout.verified {
+            weights.push(bench.rollout.verified_at);
+        }
+        let Some(run) = &bench.rollout.watching else { continue };
+        let Some(last) = &run.tallies[0].last else { continue };
+        let spans = weights.iter().any(|at| last.from < *at && *at < last.to && run.asked.is_none());
+        assert!(!spans, "{last:?} over a change of weight: {weights:?}");
+    }
+    assert_eq!(weights.len(), 2);
 }

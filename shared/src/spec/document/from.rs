@@ -3,8 +3,8 @@
 use super::policy;
 use super::scalars::{Dimensions, Duration, Percent, Yes};
 use super::{
-    Analysis, AnyMetric, ApiVersion, Canary, CloudWatch, Kind, Limit, Metadata, Metric, NoData, Nothing, OnTimeout,
-    Pause, Provider, ResponseTime, RolloutDocument, Scale, Spec, Step, Strategy, Twins, Workload,
+    Analysis, AnyMetric, ApiVersion, Background, Canary, CloudWatch, Kind, Limit, Metadata, Metric, NoData, Nothing,
+    OnTimeout, Pause, Provider, ResponseTime, RolloutDocument, Scale, Spec, Step, Strategy, Twins, Workload,
 };
 use crate::spec::{
     CanaryScale, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, RolloutSpec, StrategySpec, Threshold,
@@ -41,6 +41,10 @@ impl From<&CanarySpec> for Canary {
     fn from(canary: &CanarySpec) -> Self {
         Self {
             steps: canary.steps.iter().map(Step::from).collect(),
+            analysis: canary.analysis.as_ref().map(|analysis| Background {
+                metrics: analysis.metrics.clone(),
+                starting_step: analysis.starting_step,
+            }),
             bake_time_in_minutes: counted(canary.bake.as_mins()),
             scale_down_delay_seconds: counted(canary.scale_down_delay.as_secs()),
             abort_scale_down_delay_seconds: counted(canary.abort_scale_down_delay.as_secs()),

@@ -114,6 +114,10 @@ struct Canary {
     /// In order; a last step to 100 % is added where it is not written.
     #[schemars(length(min = 1, max = limits::STEPS_MAX))]
     steps: Vec<Step>,
+    /// What is judged beside the steps, from the first traffic until the bake ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Background", default)]
+    analysis: Option<Background>,
     /// Wait at 100 % before promotion, with the way home open.
     #[schemars(default = "bake_minutes", range(min = *limits::BAKE_MINUTES.start(), max = *limits::BAKE_MINUTES.end()))]
     bake_time_in_minutes: u32,
@@ -123,6 +127,17 @@ struct Canary {
     /// After an abort, how long the canary keeps its tasks.
     #[schemars(default = "scale_down_seconds", range(min = *limits::SCALE_DOWN_SECONDS.start(), max = *limits::SCALE_DOWN_SECONDS.end()))]
     abort_scale_down_delay_seconds: u32,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Background {
+    /// Names of `spec.metrics`.
+    #[schemars(length(min = 1, max = limits::METRICS_MAX))]
+    metrics: Vec<String>,
+    /// Index of the step with which it begins; not before the first traffic.
+    #[schemars(default, range(min = *limits::STARTING_STEP.start(), max = *limits::STARTING_STEP.end()))]
+    starting_step: u32,
 }
 
 /// One step.

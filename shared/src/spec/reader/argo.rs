@@ -119,9 +119,10 @@ fn of_spec(key: &str) -> Option<Known> {
         }
         "paused" => unsupported("a spec does not pause; a person does", "use `tidegate pause` and `tidegate resume`"),
         "restartAt" => unsupported("tasks are restarted by ECS", "use `aws ecs update-service --force-new-deployment`"),
-        "analysis" => {
-            later("analysis in the background", "name CloudWatch alarms in `spec.alarms`: they are watched throughout")
-        }
+        "analysis" => unsupported(
+            "it belongs to the strategy",
+            "write it in `spec.strategy.canary.analysis`, with the names of `metrics`",
+        ),
         _ => None,
     }
 }
@@ -169,10 +170,6 @@ fn of_canary(key: &str) -> Option<Known> {
         "canaryMetadata" | "stableMetadata" | "antiAffinity" => {
             unsupported("ECS tasks get no labels from a rollout", "write tags or placement constraints on the service")
         }
-        "analysis" => later(
-            "analysis in the background",
-            "write `analysis` steps, and name CloudWatch alarms in `spec.alarms`: they are watched throughout",
-        ),
         _ => None,
     }
 }

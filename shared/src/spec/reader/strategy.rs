@@ -8,7 +8,9 @@ use super::distinct;
 use super::metric::Metrics;
 use super::tree::Value;
 use super::walk::{At, Fields, Walk, did_you_mean, is_true, listed, nearest, wrong};
-use crate::spec::{CanaryScale, CanarySpec, CanaryStep, Mistake, OnTimeout, PauseLimit, StrategySpec, limits};
+use crate::spec::{
+    BackgroundAnalysis, CanaryScale, CanarySpec, CanaryStep, Mistake, OnTimeout, PauseLimit, StrategySpec, limits,
+};
 use crate::weight::Weight;
 
 /// Reads the strategy; analysis steps may name these metrics.
@@ -21,10 +23,14 @@ pub fn strategy(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<S
 }
 
 fn canary(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<CanarySpec> {
-    let names = ["steps", "bakeTimeInMinutes", "scaleDownDelaySeconds", "abortScaleDownDelaySeconds"];
+    let names = ["steps", "analysis", "bakeTimeInMinutes", "scaleDownDelaySeconds", "abortScaleDownDelaySeconds"];
     let fields = walk.fields(at, Scope::Canary, &names)?;
     let steps = fields.required(walk, "steps", "steps: [{setWeight: 20}, {pause: {}}]");
     let steps = steps.and_then(|at| steps_of(walk, &at, metrics));
+    let analysis = match fields.get("analysis") {
+        None => Some(None),
+        Some(at) => background(walk, &at, steps.as_ref().map(Vec::len), metrics).map(Some),
+    };
     let bake = fields.get("bakeTimeInMinutes").map_or(Some(limits::BAKE_MINUTES_DEFAULT), |at| {
         walk.whole(&at, limits::BAKE_MINUTES, "minutes at 100 % before promotion, the way home open")
     });
@@ -44,7 +50,38 @@ fn canary(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<CanaryS
         bake: SignedDuration::from_mins(bake?.into()),
         scale_down_delay: SignedDuration::from_secs(scale_down?.into()),
         abort_scale_down_delay: SignedDuration::from_secs(abort_scale_down?.into()),
+        analysis: analysis?,
     })
+}
+
+/// Reads the analysis beside the steps, of which there are so many.
+fn background(walk: &mut Walk, at: &At<'_>, steps: Option<usize>, metrics: &Metrics<'_>) -> Option<BackgroundAnalysis> {
+    let fields = walk.fields(at, Scope::Analysis, &["metrics", "startingStep"])?;
+    let judged = fields.required(walk, "metrics", "metrics: [http-5xx-rate]");
+    let judged = judged.and_then(|at| judged_metrics(walk, &at, metrics));
+    let starting_step = match fields.get("startingStep") {
+        None => 0,
+        Some(at) => {
+            let step = walk.whole(&at, limits::STARTING_STEP, "the index of a step; the first is 0")?;
+            if steps.is_some_and(|steps| usize::try_from(step).is_ok_and(|step| step >= steps)) {
+                let problem = format!("there is no step {step}: the first is 0");
+                walk.note(&at, wrong(Mistake::Reference, problem, "name a step of `steps` by its index"));
+                return None;
+            }
+            step
+        }
+    };
+    Some(BackgroundAnalysis { metrics: judged?, starting_step })
+}
+
+fn judged_metrics(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<Vec<String>> {
+    let items = walk.list(at, limits::METRICS_MAX)?;
+    if items.is_empty() {
+        let hint = "name at least one of `spec.metrics`";
+        walk.note(at, wrong(Mistake::OutOfRange, "`metrics` is empty: nothing would be judged", hint));
+        return None;
+    }
+    distinct(walk, &items, |walk, item| metric_name(walk, item, metrics))
 }
 
 fn steps_of(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<Vec<CanaryStep>> {
@@ -172,13 +209,7 @@ impl Climb {
 pub fn judged(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<Vec<String>> {
     let fields = walk.fields(at, Scope::Analysis, &["metrics"])?;
     let names = fields.required(walk, "metrics", "metrics: [http-5xx-rate]")?;
-    let items = walk.list(&names, limits::METRICS_MAX)?;
-    if items.is_empty() {
-        let hint = "name at least one of `spec.metrics`";
-        walk.note(&names, wrong(Mistake::OutOfRange, "`metrics` is empty: nothing would be judged", hint));
-        return None;
-    }
-    distinct(walk, &items, |walk, item| metric_name(walk, item, metrics))
+    judged_metrics(walk, &names, metrics)
 }
 
 fn metric_name(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Brings a bench to each state by what really leads there.
 
 use super::super::blue_green::{prepared, spec as shown};
+use super::super::waits::watched;
 use super::super::{judged, usual};
 use super::{Bench, State};
 use crate::analysis::Found;
@@ -56,6 +57,11 @@ pub fn to(state: State) -> Bench {
         }
         State::PausedInconclusive => {
             let mut bench = judged();
+            bench.reading = Found::NoData;
+            begun(bench, 600)
+        }
+        State::PausedWatched => {
+            let mut bench = watched();
             bench.reading = Found::NoData;
             begun(bench, 600)
         }

@@ -34,6 +34,8 @@ enum State {
     PausedByPerson,
     /// An analysis could not tell.
     PausedInconclusive,
+    /// The analysis beside the steps could not tell.
+    PausedWatched,
     /// Somebody else was here.
     PausedForDrift,
     /// An analysis is under way.
@@ -68,7 +70,8 @@ impl State {
             Self::PausedForPromote => Self::PausedWithLimit,
             Self::PausedWithLimit => Self::PausedByPerson,
             Self::PausedByPerson => Self::PausedInconclusive,
-            Self::PausedInconclusive => Self::PausedForDrift,
+            Self::PausedInconclusive => Self::PausedWatched,
+            Self::PausedWatched => Self::PausedForDrift,
             Self::PausedForDrift => Self::Judging,
             Self::Judging => Self::Baking,
             Self::Baking => Self::CleaningUp,
@@ -103,6 +106,7 @@ impl State {
                 PauseReason::Limited { .. } => Self::PausedWithLimit,
                 PauseReason::Person { .. } => Self::PausedByPerson,
                 PauseReason::Inconclusive { .. } => Self::PausedInconclusive,
+                PauseReason::Watched { .. } => Self::PausedWatched,
                 PauseReason::Drift { .. } => Self::PausedForDrift,
             },
             Phase::Aborting { home, .. } => match home {
@@ -124,7 +128,7 @@ impl State {
                 plan::Step::Preview { .. } => Self::Previewing,
                 plan::Step::SetWeight { .. } => Self::Weighting,
                 plan::Step::Pause { .. } => Self::Pausing,
-                plan::Step::Analysis { .. } => Self::Judging,
+                plan::Step::Analysis { .. } | plan::Step::Watch { .. } => Self::Judging,
                 plan::Step::Bake { .. } | plan::Step::Promote => Self::Baking,
                 plan::Step::CleanUp { .. } => Self::CleaningUp,
             },
