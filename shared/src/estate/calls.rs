@@ -36,7 +36,8 @@ pub fn least(step: &Step, spec: &RolloutSpec, places: &[RulePlace]) -> Vec<Asked
         Step::Preview { .. } => some([("ModifyListener", 1), ("look", 1)]),
         Step::Pause { duration, limit: _ } => some([("look", looks(duration.unwrap_or_default()))]),
         Step::Bake { duration } => some([("look", looks(*duration))]),
-        Step::Analysis { metrics } => {
+        // Beside the steps it measures on; the bake does not end with fewer.
+        Step::Analysis { metrics } | Step::Watch { metrics } => {
             let counts = metrics.iter().filter_map(|name| spec.metric(name)).map(|metric| metric.count);
             some([("GetMetricData", counts.max().unwrap_or(0))])
         }
