@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tidegate::api::{Answer, Ask, CommandRequest, Order, Told};
 use tidegate::machine::event::Verb;
+use tidegate::rollout::Track;
 use ulid::Ulid;
 
 use crate::console::{Console, Output};
@@ -33,6 +34,28 @@ impl KeyFlag {
     /// Returns the key that was given, or a new one.
     pub fn or_new(&self) -> String {
         self.key.clone().unwrap_or_else(new_key)
+    }
+}
+
+/// Flags of the verbs that may take the fast track.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TrackFlags {
+    /// Only on the fast track: refused outside the spec's `rollbackWindow`
+    #[arg(long, conflicts_with = "full_steps")]
+    fast: bool,
+    /// All steps, inside the `rollbackWindow`, too
+    #[arg(long)]
+    full_steps: bool,
+}
+
+impl TrackFlags {
+    /// Returns the track that the flags say.
+    pub fn track(&self) -> Track {
+        match (self.fast, self.full_steps) {
+            (true, _) => Track::Fast,
+            (false, true) => Track::FullSteps,
+            (false, false) => Track::ByWindow,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::audit::AuditEntry;
 use crate::ids::RolloutId;
 use crate::machine::event::Verb;
 use crate::machine::report::Report;
+use crate::rollout::Track;
 use crate::spec::SpecError;
 
 pub use crate::fault::Refusal;
@@ -31,10 +32,31 @@ pub enum Order {
         spec: String,
         /// The revision, where it is not the spec's own.
         task_definition: Option<String>,
+        /// Which steps it takes.
+        #[serde(default)]
+        track: Track,
     },
     /// Begin again what went home: the same spec and revision, as a new rollout.
     Retry {
         /// The rollout that went home.
+        rollout: RolloutId,
+        /// From the step at which it turned: pauses, analyses and lower weights before it are passed over.
+        #[serde(default)]
+        from_step: bool,
+    },
+    /// Back to the revision that was stable before the last promotion, or to a named one, as a new rollout.
+    Undo {
+        /// The newest rollout that the caller saw: one that has been overtaken is refused.
+        rollout: RolloutId,
+        /// The revision, where it is not the one before the last promotion.
+        to_revision: Option<String>,
+        /// Which steps it takes.
+        #[serde(default)]
+        track: Track,
+    },
+    /// The revision that stable runs, once more, as a new rollout.
+    Restart {
+        /// The newest rollout that the caller saw.
         rollout: RolloutId,
     },
     /// A verb on a rollout in progress.
@@ -117,6 +139,9 @@ pub enum Ask {
         spec: String,
         /// The revision, where it is not the spec's own.
         task_definition: Option<String>,
+        /// Which steps it would take.
+        #[serde(default)]
+        track: Track,
     },
     /// A spec, and the definition of the second service, from an existing one.
     Init {

@@ -17,7 +17,7 @@ use crate::machine::effect::Announcement;
 use crate::observation::{
     Action, AlarmState, Blueprint, GroupSeen, Health, RevisionSeen, RuleRef, RuleSeen, Scaling, ServiceSeen,
 };
-use crate::rollout::Rollout;
+use crate::rollout::{Promotion, Rollout};
 
 /// Where revisions run.
 pub trait Workload: Sync {
@@ -151,6 +151,13 @@ pub trait RolloutStore: Sync {
 
     /// Finds the unfinished rollouts that watch an alarm.
     fn by_alarm(&self, alarm: &AlarmArn) -> impl Future<Output = Result<Vec<RolloutId>, Fault>> + Send;
+
+    /// Finds the last promotions of a service, newest first.
+    fn promotions(
+        &self,
+        service: &ServiceArn,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Promotion>, Fault>> + Send;
 
     /// Finds every unfinished rollout, in one query (an index: a second or so behind).
     fn unfinished(&self) -> impl Future<Output = Result<Vec<Unfinished>, Fault>> + Send;

@@ -1,5 +1,6 @@
 //! The persisted record of one rollout. Only `machine::step` changes it.
 
+mod request;
 mod waits;
 mod wishes;
 
@@ -12,6 +13,7 @@ use crate::analysis::AnalysisRun;
 use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskArn, TaskDefinitionArn};
 use crate::observation::{Observation, RuleSeen};
 use crate::plan::{Plan, Step};
+pub use crate::rollout::request::{Manner, Origin, Promotion, StartRequest, Track};
 pub use crate::rollout::waits::{Crash, Freeze, Gone, Shortage, Stuck, Thin, Waits};
 pub use crate::rollout::wishes::Wishes;
 use crate::spec::{OnTimeout, RolloutSpec};
@@ -432,6 +434,14 @@ impl Rollout {
     /// Returns the current step.
     pub fn current(&self) -> &Step {
         self.plan.steps.get(self.cursor).or(self.plan.steps.last()).unwrap_or(&NO_STEP)
+    }
+
+    /// Returns the promotion that it made, once it has ended with one.
+    pub fn promotion(&self) -> Option<Promotion> {
+        let at = self.promoted_at.filter(|_| self.is_finished())?;
+        let Baseline { revision, stable, .. } = &self.baseline;
+        let (revision, before) = (revision.clone(), stable.revision.clone());
+        Some(Promotion { rollout: self.id.clone(), revision, before, at })
     }
 
     /// Returns the services whose events concern it.

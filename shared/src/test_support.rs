@@ -12,7 +12,7 @@ use crate::observation::{
 };
 use crate::plan::{Plan, Step};
 use crate::rollout::{Baseline, Rollout, Side};
-use crate::spec::{CanarySpec, MetricSpec, Policies, RolloutSpec, StrategySpec, WorkloadSpec};
+use crate::spec::{CanarySpec, MetricSpec, Others, Policies, RolloutSpec, StrategySpec, WorkloadSpec};
 use crate::weight::Weight;
 
 pub fn spec_with(metrics: Vec<MetricSpec>) -> RolloutSpec {
@@ -33,6 +33,7 @@ pub fn spec_with(metrics: Vec<MetricSpec>) -> RolloutSpec {
             analysis: None,
         }),
         progress_deadline: seconds(600),
+        others: Others::default(),
         policies: Policies::default(),
     }
 }

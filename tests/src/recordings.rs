@@ -12,6 +12,7 @@ use tidegate::events::{Message, ROLLOUT_REQUESTED, StartRequest};
 use tidegate::ids::{AlarmArn, RolloutId};
 use tidegate::machine::event::{AlarmChange, Event};
 use tidegate::observation::AlarmState;
+use tidegate::rollout::Manner;
 use tidegate::spec::MetricSource;
 
 use crate::source::repository;
@@ -226,6 +227,7 @@ fn our_own(parts: &EstateParts) -> Recordings {
         task_definition: Some("checkout:2".to_owned()),
         by: format!("arn:aws:iam::{account}:user/ana"),
         asked_at: at,
+        manner: Manner::default(),
     };
     let handed_on = Event::Alarm(AlarmChange { alarm, state: AlarmState::Alarm, at });
     let messages = [

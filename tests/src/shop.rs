@@ -7,6 +7,7 @@ use tidegate::api::{Answer, Ask, CommandRequest, Order, Told};
 use tidegate::ids::RolloutId;
 use tidegate::machine::event::Verb;
 use tidegate::machine::report::Report;
+use tidegate::rollout::Track;
 
 /// The spec of the main job: 5 → 20 → 50 → 100 % with an analysis at each step.
 pub const SPEC: &str = "
@@ -112,8 +113,11 @@ impl Shop {
 
     /// Starts a rollout of a revision, and waits for its answer.
     pub fn start(&self, spec: &str, revision: &str) -> Answer {
-        let (key, answer) =
-            self.order(Order::Start { spec: spec.to_owned(), task_definition: Some(revision.to_owned()) });
+        let (key, answer) = self.order(Order::Start {
+            spec: spec.to_owned(),
+            task_definition: Some(revision.to_owned()),
+            track: Track::ByWindow,
+        });
         if answer != Answer::Accepted {
             return answer;
         }
@@ -140,6 +144,22 @@ impl Shop {
         match self.start(spec, revision) {
             Answer::Started { rollout } => rollout,
             other => panic!("the rollout begins, got {other:?}"),
+        }
+    }
+
+    /// Sends an order that begins a rollout, and waits for its answer.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn asked(&self, order: Order) -> Answer {
+        let (key, answer) = self.order(order);
+        if answer != Answer::Accepted {
+            return answer;
+        }
+        self.sandbox.run_for(SignedDuration::from_secs(10));
+        match self.sandbox.ask(&Ask::Answer { key }) {
+            Told::Answer { answer: Some(answer) } => answer,
+            other => panic!("an order has an answer, got {other:?}"),
         }
     }
 

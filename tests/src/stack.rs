@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tidegate::api::{Answer, Ask, CommandRequest, Order, Told};
 use tidegate::ids::RolloutId;
+use tidegate::rollout::Track;
 use tokio::runtime::Runtime;
 
 /// Virtual seconds per wall second that the tests ask for.
@@ -161,7 +162,7 @@ impl Stack {
             alarms.iter().all(|alarm| world.alarm_since(alarm).is_none()).then_some(())
         });
         let task_definition = Some(self.revision(error_share));
-        match self.order(Order::Start { spec: spec.to_owned(), task_definition }) {
+        match self.order(Order::Start { spec: spec.to_owned(), task_definition, track: Track::ByWindow }) {
             Answer::Started { rollout } => rollout,
             other => panic!("the rollout begins, got {other:?}"),
         }

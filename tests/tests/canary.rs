@@ -6,6 +6,7 @@ use tidegate::api::{Answer, Ask, Told};
 use tidegate::events::{Message, StartRequest};
 use tidegate::machine::effect::{Effect, Write};
 use tidegate::machine::event::Verb;
+use tidegate::rollout::Manner;
 
 #[test]
 fn a_good_revision_is_promoted_and_users_see_no_error_of_ours() {
@@ -78,6 +79,7 @@ fn a_start_that_lay_in_a_dead_letter_queue_since_yesterday_is_refused() {
         task_definition: Some(shop.revision(0.0)),
         by: "arn:me".to_owned(),
         asked_at,
+        manner: Manner::default(),
     };
     shop.sandbox.arrive(&Message::Start(request));
     shop.sandbox.run_for(SignedDuration::from_secs(10));

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use tidegate::spec::{
-    self, CanaryScale, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, OnTimeout, PauseLimit, Policies,
-    RolloutSpec, StrategySpec, Threshold, WorkloadSpec,
+    self, CanaryScale, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, OnTimeout, Others, PauseLimit,
+    Policies, RollbackWindow, RolloutSpec, StrategySpec, Threshold, WorkloadSpec,
 };
 use tidegate::weight::Weight;
 
@@ -103,6 +103,13 @@ fn steps(metrics: Vec<String>) -> impl Strategy<Value = Vec<CanaryStep>> {
     })
 }
 
+fn others() -> impl Strategy<Value = Others> {
+    let window = (prop::option::of(1..51_u32), prop::option::of(seconds(60..86_400)));
+    window.prop_map(|(revisions, age)| Others {
+        rollback_window: (revisions.is_some() || age.is_some()).then_some(RollbackWindow { revisions, age }),
+    })
+}
+
 fn a_spec() -> impl Strategy<Value = RolloutSpec> {
     let metrics = prop::collection::vec(metric(), 0..4).prop_map(|mut metrics| {
         metrics.sort_by(|one, other| one.name.cmp(&other.name));
@@ -116,8 +123,8 @@ fn a_spec() -> impl Strategy<Value = RolloutSpec> {
     let alarms = prop::collection::btree_set(alarm(), 0..4);
     let revision = prop::option::of("[a-z-]{1,9}(:[1-9][0-9]{0,3})?|[0-9]{1,3}|true");
     let times = (60..86_401_i64, 0..1441_i64, 0..86_401_i64, 0..86_401_i64);
-    (name(), name(), name(), revision, alarms, spec, times).prop_map(
-        |(name, cluster, service, task_definition, alarms, (metrics, steps), times)| RolloutSpec {
+    (name(), name(), name(), revision, alarms, spec, times, others()).prop_map(
+        |(name, cluster, service, task_definition, alarms, (metrics, steps), times, others)| RolloutSpec {
             name,
             workload: WorkloadSpec::TwinServices { cluster, services: [service.clone(), format!("{service}-2")] },
             task_definition,
@@ -132,6 +139,7 @@ fn a_spec() -> impl Strategy<Value = RolloutSpec> {
             }),
             progress_deadline: SignedDuration::from_secs(times.0),
             policies: Policies::default(),
+            others,
         },
     )
 }

@@ -12,12 +12,14 @@ mod list;
 mod pause;
 mod plan;
 mod promote;
+mod restart;
 mod resume;
 mod retry;
 mod sandbox;
 mod skip;
 mod start;
 mod status;
+mod undo;
 mod verify;
 mod version;
 
@@ -42,6 +44,8 @@ pub enum Verb {
     Resume(resume::Args),
     Abort(abort::Args),
     Retry(retry::Args),
+    Undo(undo::Args),
+    Restart(restart::Args),
     History(history::Args),
     Events(events::Args),
     Judge(judge::Args),
@@ -87,6 +91,8 @@ pub fn run(verb: &Verb, context: &mut Context) -> Outcome {
         Verb::Resume(args) => resume::run(args, context),
         Verb::Abort(args) => abort::run(args, context),
         Verb::Retry(args) => retry::run(args, context),
+        Verb::Undo(args) => undo::run(args, context),
+        Verb::Restart(args) => restart::run(args, context),
         Verb::History(args) => history::run(args, context),
         Verb::Events(args) => events::run(args, context),
         Verb::Judge(args) => judge::run(args, context),

@@ -14,6 +14,9 @@ pub struct Args {
     /// The id of the rollout that went home, or the spec's name for the newest one
     #[arg(value_name = "ID|NAME")]
     rollout: String,
+    /// From the step at which it turned: pauses, analyses and lower weights before that are passed over
+    #[arg(long)]
+    from_step: bool,
     /// See it to its end: the exit code says how it ended
     #[arg(long)]
     wait: bool,
@@ -26,7 +29,8 @@ pub struct Args {
 pub fn run(args: &Args, context: &mut Context) -> Outcome {
     let mut link = context.link()?;
     let rollout = names::id_of_newest(&mut link, &args.rollout)?;
-    let answer = orders::carry_out(&mut link, &orders::request(&args.key, Order::Retry { rollout }))?;
+    let order = Order::Retry { rollout, from_step: args.from_step };
+    let answer = orders::carry_out(&mut link, &orders::request(&args.key, order))?;
     let cannot = format!("cannot retry `{}`", args.rollout);
     super::start::begun(&answer, args.wait, args.timeout, &cannot, &mut link, context)
 }

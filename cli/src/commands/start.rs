@@ -9,7 +9,7 @@ use super::status::Timeout;
 use crate::console::Output;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::orders::{self, KeyFlag};
+use crate::orders::{self, KeyFlag, TrackFlags};
 use crate::{files, follow};
 
 /// Begin a rollout
@@ -24,6 +24,8 @@ pub struct Args {
     /// The revision, where it is not the spec's own
     #[arg(long, value_name = "FAMILY:REVISION")]
     task_definition: Option<String>,
+    #[command(flatten)]
+    track: TrackFlags,
     /// See it to its end: the exit code says how it ended
     #[arg(long)]
     wait: bool,
@@ -39,12 +41,12 @@ pub fn run(args: &Args, context: &mut Context) -> Outcome {
     let cannot = super::plan::cannot(&args.file);
     // A repeated start is answered by its key; a plan would refuse it, because its own rollout is in the way.
     if args.key.key.is_none() {
-        let plan = super::plan::ask(&mut link, &spec, args.task_definition.as_deref(), &args.file)?;
+        let plan = super::plan::ask(&mut link, &spec, args.task_definition.as_deref(), args.track.track(), &args.file)?;
         if !plan.refusals.is_empty() {
             return Err(Failure::refused(&cannot, &plan.refusals));
         }
     }
-    let order = Order::Start { spec, task_definition: args.task_definition.clone() };
+    let order = Order::Start { spec, task_definition: args.task_definition.clone(), track: args.track.track() };
     let answer = orders::carry_out(&mut link, &orders::request(&args.key, order))?;
     begun(&answer, args.wait, args.timeout, &cannot, &mut link, context)
 }

@@ -2,7 +2,7 @@
 
 use crate::fake;
 
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 21] = [
     "lint",
     "plan",
     "init",
@@ -15,6 +15,8 @@ const VERBS: [&str; 19] = [
     "resume",
     "abort",
     "retry",
+    "undo",
+    "restart",
     "history",
     "events",
     "judge",

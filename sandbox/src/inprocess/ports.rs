@@ -19,6 +19,7 @@ use tidegate::ports::{
     Announcer, Clock, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, Unfinished,
     WakeUps, Workload,
 };
+use tidegate::rollout::Promotion;
 use tidegate::spec::MetricSource;
 
 use super::InProcess;
@@ -432,6 +433,10 @@ impl RolloutStore for InProcess {
 
     async fn by_alarm(&self, alarm: &AlarmArn) -> Result<Vec<RolloutId>, Fault> {
         self.remember(|memory| memory.by_alarm(alarm))
+    }
+
+    async fn promotions(&self, service: &ServiceArn, limit: u32) -> Result<Vec<Promotion>, Fault> {
+        self.remember(|memory| memory.promotions(service, limit))
     }
 
     async fn unfinished(&self) -> Result<Vec<Unfinished>, Fault> {

@@ -6,7 +6,7 @@ use tidegate::api::{Answer, Listed};
 use tidegate::audit::AuditEntry;
 use tidegate::ids::{AlarmArn, RolloutId, ServiceArn};
 use tidegate::ports::{Commit, CommitRefused, Stored, Unfinished};
-use tidegate::rollout::Rollout;
+use tidegate::rollout::{Promotion, Rollout};
 
 /// How truly the memory is a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -79,6 +79,18 @@ impl Memory {
     pub fn by_alarm(&self, alarm: &AlarmArn) -> Vec<RolloutId> {
         let watching = |rollout: &Rollout| rollout.baseline.alarms.values().any(|watched| watched == alarm);
         self.all().filter(|rollout| !rollout.is_finished() && watching(rollout)).map(|rollout| rollout.id).collect()
+    }
+
+    /// Finds the last promotions of a service, newest first.
+    pub fn promotions(&self, service: &ServiceArn, limit: u32) -> Vec<Promotion> {
+        let mut promotions: Vec<Promotion> = self
+            .all()
+            .filter(|rollout| rollout.services().contains(&service))
+            .filter_map(|rollout| rollout.promotion())
+            .collect();
+        promotions.sort_by_key(|promotion| std::cmp::Reverse(promotion.at));
+        promotions.truncate(limit as usize);
+        promotions
     }
 
     /// Finds every unfinished rollout.

@@ -5,6 +5,7 @@ use tidegate::api::{Answer, Ask, CommandRequest, Order, Told};
 use tidegate::ids::RolloutId;
 use tidegate::machine::effect::Announcement;
 use tidegate::machine::report::Report;
+use tidegate::rollout::Track;
 
 use super::{Expectation, Instruction, Script};
 use crate::inprocess::InProcess;
@@ -117,7 +118,7 @@ impl Stage {
 
     fn start(&mut self) -> Played {
         let task_definition = self.revision.clone();
-        let (key, answer) = self.order(Order::Start { spec: SPEC.to_owned(), task_definition });
+        let (key, answer) = self.order(Order::Start { spec: SPEC.to_owned(), task_definition, track: Track::ByWindow });
         self.controller.run_for(ANSWER);
         let answer = match self.controller.ask(&Ask::Answer { key }) {
             Told::Answer { answer: Some(answer) } => answer,

@@ -19,6 +19,7 @@ use crate::ports::{
     Announcer, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, Unfinished, WakeUps,
     Workload,
 };
+use crate::rollout::Promotion;
 
 /// A service that this function has no client for, because its role allows it nothing there.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +111,10 @@ impl RolloutStore for Absent {
     }
 
     async fn by_alarm(&self, _: &AlarmArn) -> Result<Vec<RolloutId>, Fault> {
+        Err(no(TABLE))
+    }
+
+    async fn promotions(&self, _: &ServiceArn, _: u32) -> Result<Vec<Promotion>, Fault> {
         Err(no(TABLE))
     }
 

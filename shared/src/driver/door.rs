@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use futures_util::future::{FutureExt, join, join_all};
 use jiff::SignedDuration;
 
-use super::operator::start;
+use super::start::start;
 use super::{Driver, World};
 use crate::analysis::Measured;
 use crate::events::sqs::Record;

@@ -2,10 +2,12 @@
 //!
 //! No path changes a rollout but `step` and `commit`, and none changes traffic or capacity but `perform`.
 
+mod again;
 mod discover;
 mod door;
 mod operator;
 mod perform;
+mod start;
 
 use futures_util::future::join;
 use jiff::{SignedDuration, Timestamp};

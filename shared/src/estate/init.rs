@@ -8,7 +8,7 @@ use crate::fault::Refusal;
 use crate::ids::TargetGroupArn;
 use crate::observation::{Blueprint, RuleSeen, ServiceSeen};
 use crate::spec::{
-    self, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, Policies, RolloutSpec, StrategySpec,
+    self, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, Others, Policies, RolloutSpec, StrategySpec,
     Threshold, WorkloadSpec,
 };
 use crate::weight::Weight;
@@ -106,6 +106,7 @@ fn first_spec(service: &ServiceSeen, twin: &str) -> RolloutSpec {
             analysis: None,
         }),
         progress_deadline: SignedDuration::from_mins(10),
+        others: Others::default(),
         policies: Policies::default(),
     }
 }

@@ -4,18 +4,20 @@ pub mod calls;
 mod init;
 mod rules;
 mod twins;
+mod window;
 
 use std::collections::BTreeMap;
 
 pub use self::init::{Init, init};
 use self::rules::Traffic;
 use self::twins::Twin;
+pub use self::window::is_fast;
 use crate::api::{PlanReport, PlannedStep};
 use crate::fault::Refusal;
 use crate::ids::{AlarmArn, TaskDefinitionArn};
 use crate::observation::{AlarmState, Estate, RulePlace};
-use crate::plan::Step;
-use crate::rollout::{Baseline, Side};
+use crate::plan::{Plan, Step};
+use crate::rollout::{Baseline, Origin, Promotion, Side, Track};
 use crate::spec::policy::OnFreeze;
 use crate::spec::{RolloutSpec, WorkloadSpec};
 use crate::strategy;
@@ -23,7 +25,13 @@ use crate::strategy;
 /// Reads roles and the way home out of what was found, or names every reason against a start. The revision is the
 /// spec's: whoever starts with another one puts it into `spec.task_definition` first.
 pub fn baseline(spec: &RolloutSpec, estate: &Estate) -> Result<Baseline, Vec<Refusal>> {
-    let Inspection { refusals, roles, revision, alarms, .. } = inspect(spec, estate);
+    baseline_for(spec, estate, &Origin::Start)
+}
+
+/// As `baseline`, for a rollout that is asked for with a reason of its own: a restart rolls out what stable runs, and
+/// an undo does not wait until what it leads away from is well.
+pub fn baseline_for(spec: &RolloutSpec, estate: &Estate, origin: &Origin) -> Result<Baseline, Vec<Refusal>> {
+    let Inspection { refusals, roles, revision, alarms, .. } = inspect(spec, estate, origin);
     let (preview, rules) = rules::apart(&estate.rules, spec.strategy.preview());
     match (roles, revision) {
         (Some((stable, canary)), Some(revision)) if refusals.is_empty() => {
@@ -33,12 +41,29 @@ pub fn baseline(spec: &RolloutSpec, estate: &Estate) -> Result<Baseline, Vec<Ref
     }
 }
 
+/// Returns the stable side, where live weights tell which it is.
+pub fn stable(spec: &RolloutSpec, estate: &Estate) -> Option<Side> {
+    inspect(spec, estate, &Origin::Start).roles.map(|(stable, _)| stable)
+}
+
 /// Returns what a start would do, and why it would be refused. Nothing moves.
 pub fn plan_report(spec: &RolloutSpec, estate: &Estate) -> PlanReport {
-    let Inspection { refusals, roles, revision, rules, places, .. } = inspect(spec, estate);
+    plan_report_on(spec, estate, Track::ByWindow, &[])
+}
+
+/// As `plan_report`, on a track; `past` are the stable service's promotions, newest first.
+pub fn plan_report_on(spec: &RolloutSpec, estate: &Estate, track: Track, past: &[Promotion]) -> PlanReport {
+    let Inspection { mut refusals, roles, revision, rules, places, .. } = inspect(spec, estate, &Origin::Start);
     let (stable, canary, steps) = match &roles {
         Some((stable, canary)) => {
-            let steps = planned(spec, stable.tasks, &places);
+            let wanted = revision.as_ref().map(|revision| (&stable.revision, revision));
+            let fast = wanted.map_or(Ok(false), |pair| window::is_fast(spec, pair, past, track, estate.as_of));
+            let fast = fast.unwrap_or_else(|refusal| {
+                refusals.push(refusal);
+                false
+            });
+            let plan = plan_of(spec, stable.tasks, fast);
+            let steps = planned(spec, plan, &places);
             (stable.service.name().to_owned(), canary.service.name().to_owned(), steps)
         }
         None => (UNKNOWN.to_owned(), UNKNOWN.to_owned(), Vec::new()),
@@ -63,7 +88,7 @@ struct Inspection {
     alarms: BTreeMap<String, AlarmArn>,
 }
 
-fn inspect(spec: &RolloutSpec, estate: &Estate) -> Inspection {
+fn inspect(spec: &RolloutSpec, estate: &Estate, origin: &Origin) -> Inspection {
     let WorkloadSpec::TwinServices { cluster, services } = &spec.workload;
     let mut refusals = Vec::new();
     let twins = twins::twins(cluster, services, estate, &mut refusals);
@@ -80,7 +105,7 @@ fn inspect(spec: &RolloutSpec, estate: &Estate) -> Inspection {
     let alarms = alarms(spec, estate, &mut refusals);
     freeze(spec, estate, &mut refusals);
     if let Some((stable, _)) = &roles {
-        stable_side(spec, stable, revision.as_ref(), &mut refusals);
+        stable_side(spec, stable, revision.as_ref(), origin, &mut refusals);
     }
     let roles = roles.map(|(stable, canary)| (stable.side, canary.side));
     let (_, production) = rules::apart(&estate.rules, spec.strategy.preview());
@@ -141,10 +166,16 @@ fn stable_side(
     spec: &RolloutSpec,
     stable: &Twin<'_>,
     revision: Option<&TaskDefinitionArn>,
+    origin: &Origin,
     refusals: &mut Vec<Refusal>,
 ) {
     let (name, side, seen) = (stable.name, &stable.side, stable.seen);
-    if Some(&side.revision) == revision {
+    let (again, away) = match origin {
+        Origin::Start | Origin::Retry { .. } => (false, false),
+        Origin::Restart { .. } => (true, false),
+        Origin::Undo { .. } => (false, true),
+    };
+    if Some(&side.revision) == revision && !again {
         let why = format!("the stable service `{name}` runs `{}` already", side.revision.short());
         refusals.push(Refusal::new(why, "nothing is to be done; to roll out again, register a new revision"));
     }
@@ -153,14 +184,14 @@ fn stable_side(
         refusals.push(Refusal::new(why, "give it its tasks first, or deploy with ECS"));
         return;
     }
-    if seen.running != seen.desired || seen.pending != 0 {
+    if (seen.running != seen.desired || seen.pending != 0) && !away {
         let why = format!(
             "the stable service `{name}` is not at its desired count: {} desired, {} running, {} pending",
             seen.desired, seen.running, seen.pending
         );
         refusals.push(Refusal::new(why, "wait until it is steady, or look into its events"));
     }
-    if stable.health.healthy < side.tasks {
+    if stable.health.healthy < side.tasks && !away {
         let why = format!(
             "the stable service `{name}` has {} healthy targets of {} tasks",
             stable.health.healthy, side.tasks
@@ -180,10 +211,14 @@ fn stable_side(
     }
 }
 
-fn planned(spec: &RolloutSpec, stable_tasks: u32, places: &[RulePlace]) -> Vec<PlannedStep> {
+fn plan_of(spec: &RolloutSpec, stable_tasks: u32, fast: bool) -> Plan {
+    if fast { strategy::compile_fast(spec, stable_tasks) } else { strategy::compile(spec, stable_tasks) }
+}
+
+fn planned(spec: &RolloutSpec, plan: Plan, places: &[RulePlace]) -> Vec<PlannedStep> {
     let mut tasks = 0;
     let mut planned = Vec::new();
-    for step in strategy::compile(spec, stable_tasks).steps {
+    for step in plan.steps {
         if let Step::Deploy { tasks: wanted } | Step::Scale { tasks: wanted } = &step {
             tasks = *wanted;
         }

@@ -18,7 +18,6 @@ pub mod sqs;
 mod text;
 pub mod url;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::MeasureRequest;
@@ -26,6 +25,7 @@ use crate::ids::{RolloutId, ServiceArn};
 use crate::machine::effect::Effect;
 use crate::machine::event::{AlarmChange, Event};
 
+pub use crate::rollout::StartRequest;
 pub use explain::{Explanation, Wakes, explain};
 pub use rollouts::ROLLOUT_REQUESTED;
 pub use text::{BODY_MAX, DEPTH_MAX, PRINTED_MAX, printable};
@@ -73,22 +73,6 @@ pub enum Message {
     Start(StartRequest),
     /// A question to CloudWatch.
     Measure(MeasureRequest),
-}
-
-/// A rollout that has been asked for: by the verb, by `retry`, or by an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StartRequest {
-    /// Idempotency key.
-    pub key: String,
-    /// The spec's text, YAML or JSON.
-    pub spec: String,
-    /// The revision, where it is not the spec's own.
-    pub task_definition: Option<String>,
-    /// Who asked: a caller's ARN, or the account and source of an event.
-    pub by: String,
-    /// When, in domain time: a start that lay in a dead-letter queue since yesterday is not wanted today.
-    pub asked_at: Timestamp,
 }
 
 /// What came in at the door.

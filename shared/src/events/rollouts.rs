@@ -7,6 +7,7 @@ use super::envelope::Envelope;
 use super::text::read;
 use super::{Arrival, Message, ParseError, StartRequest, printable};
 use crate::machine::event::Event;
+use crate::rollout::Manner;
 
 /// The `detail-type` by which CI asks for a rollout.
 pub const ROLLOUT_REQUESTED: &str = "Rollout Requested";
@@ -62,7 +63,14 @@ pub(super) fn requested(event: &Envelope<'_>) -> Result<Arrival, ParseError> {
         )
     })?;
     let by = printable(&format!("{}/{}", event.account, event.source));
-    Ok(Arrival::Start(StartRequest { key, spec, task_definition: detail.task_definition, by, asked_at }))
+    Ok(Arrival::Start(StartRequest {
+        key,
+        spec,
+        task_definition: detail.task_definition,
+        by,
+        asked_at,
+        manner: Manner::default(),
+    }))
 }
 
 /// Returns the spec's text: what a string holds, or an object as it was written, since JSON is YAML.

@@ -339,7 +339,7 @@ fn obey(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<Ef
 
 fn abort(rollout: &mut Rollout, command: &Command, now: Now, effects: &mut Vec<Effect>) -> Outcome {
     if rollout.promoted_at.is_some() {
-        let hint = "the way back is a new rollout: `start` with the revision that you want";
+        let hint = "the way back is a new rollout: `undo`";
         return refuse(rollout, Verb::Abort, "it has been promoted", hint);
     }
     go_home(rollout, AbortReason::Person { by: command.by.clone() }, now, effects)

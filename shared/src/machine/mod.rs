@@ -5,6 +5,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod advance;
+mod again;
 mod background;
 mod crash;
 mod deadline;
@@ -30,6 +31,7 @@ mod timer;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use again::passed_by_a_retry;
 pub use drift::share;
 pub use report::report;
 pub use timer::next_wake_up;

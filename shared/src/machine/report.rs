@@ -53,6 +53,9 @@ pub struct Report {
     pub ended_at: Option<Timestamp>,
     /// By whom.
     pub started_by: String,
+    /// Why, where it was not a plain `start`: a retry, an undo, a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// When this was true.
     pub now: Timestamp,
 }
@@ -185,6 +188,7 @@ pub fn report(rollout: &Rollout, now: Now) -> Report {
         promoted_at: rollout.promoted_at,
         ended_at: rollout.ended_at,
         started_by: rollout.started_by.clone(),
+        origin: (!rollout.wishes.is_plain()).then(|| rollout.wishes.why()),
         now: now.at,
     }
 }

@@ -57,6 +57,11 @@ pub const PAUSE: RangeInclusive<SignedDuration> = SignedDuration::from_secs(1)..
 /// `pause.timeout`: shorter, nobody could be in time.
 pub const PAUSE_TIMEOUT: RangeInclusive<SignedDuration> =
     SignedDuration::from_mins(1)..=SignedDuration::from_hours(30 * 24);
+/// `rollbackWindow.revisions`
+pub const WINDOW_REVISIONS: RangeInclusive<u32> = 1..=50;
+/// `rollbackWindow.age`
+pub const WINDOW_AGE: RangeInclusive<SignedDuration> =
+    SignedDuration::from_mins(1)..=SignedDuration::from_hours(30 * 24);
 /// `interval`: a CloudWatch window.
 pub const INTERVAL: RangeInclusive<SignedDuration> = SignedDuration::from_mins(1)..=SignedDuration::from_hours(1);
 /// As the load balancer publishes.

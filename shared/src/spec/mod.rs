@@ -8,6 +8,7 @@ mod document;
 mod error;
 mod limits;
 mod lint;
+mod others;
 pub mod policy;
 mod reader;
 
@@ -18,6 +19,7 @@ pub use self::blue_green::{AutoPromotion, BlueGreenSpec, PreviewSpec};
 pub use self::document::schema;
 pub use self::error::{Mistake, SpecError};
 pub use self::lint::{Lint, lint, print, read};
+pub use self::others::{Others, RollbackWindow};
 pub use self::policy::Policies;
 use crate::weight::Weight;
 
@@ -39,6 +41,9 @@ pub struct RolloutSpec {
     pub strategy: StrategySpec,
     /// Longest time without progress of a deploying, scaling or weight step; then the rollout goes home.
     pub progress_deadline: SignedDuration,
+    /// What it does about other rollouts.
+    #[serde(default, skip_serializing_if = "Others::is_default")]
+    pub others: Others,
     /// What it is patient with, and when it may not move.
     #[serde(default, skip_serializing_if = "Policies::is_default")]
     pub policies: Policies,

@@ -2,6 +2,7 @@
 
 mod blue_green;
 mod canary;
+mod fast;
 
 use crate::plan::Plan;
 use crate::spec::{RolloutSpec, StrategySpec};
@@ -13,6 +14,11 @@ pub fn compile(spec: &RolloutSpec, stable_tasks: u32) -> Plan {
         StrategySpec::Canary(canary) => canary::compile(canary, stable_tasks),
         StrategySpec::BlueGreen(blue_green) => blue_green::compile(blue_green, stable_tasks),
     }
+}
+
+/// Returns the steps by which a revision that was stable before comes back: no pause, no analysis.
+pub fn compile_fast(spec: &RolloutSpec, stable_tasks: u32) -> Plan {
+    fast::compile(spec, stable_tasks)
 }
 
 /// A weight that would fall on too few tasks.

@@ -19,7 +19,7 @@ use tidegate::ids::RolloutId;
 use tidegate::machine::event::Verb;
 use tidegate::machine::{self, Now, report::Report};
 use tidegate::ports::RolloutStore;
-use tidegate::rollout::{PauseReason, Phase, Rollout};
+use tidegate::rollout::{PauseReason, Phase, Rollout, Track};
 use tidegate::weight::Weight;
 
 use self::crew::Crew;
@@ -149,7 +149,8 @@ struct Play<'a> {
 
 impl Play<'_> {
     fn start(&mut self, spec: &str, revision: &str) -> Result<RolloutId, String> {
-        let order = Order::Start { spec: spec.to_owned(), task_definition: Some(revision.to_owned()) };
+        let order =
+            Order::Start { spec: spec.to_owned(), task_definition: Some(revision.to_owned()), track: Track::ByWindow };
         self.crew.say(CommandRequest { key: "start".to_owned(), order });
         self.run_for(SignedDuration::from_secs(15));
         match at_once(RolloutStore::answer(&self.stage.inner, "start")) {

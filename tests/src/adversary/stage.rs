@@ -23,6 +23,7 @@ use tidegate::ports::{
     Announcer, Clock, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, Unfinished,
     WakeUps, Workload,
 };
+use tidegate::rollout::Promotion;
 
 use super::mail::{Class, Destination, Mail};
 use super::mask::Mask;
@@ -367,6 +368,10 @@ impl RolloutStore for Stage {
 
     async fn by_alarm(&self, alarm: &AlarmArn) -> Result<Vec<RolloutId>, Fault> {
         self.table(self.inner.by_alarm(alarm)).await
+    }
+
+    async fn promotions(&self, service: &ServiceArn, limit: u32) -> Result<Vec<Promotion>, Fault> {
+        self.table(self.inner.promotions(service, limit)).await
     }
 
     async fn unfinished(&self) -> Result<Vec<Unfinished>, Fault> {

@@ -11,6 +11,7 @@ use tidegate::ids::{AlarmArn, RolloutId, RuleArn, ServiceArn, TargetGroupArn, Ta
 use tidegate::machine::effect::{Announcement, Effect, RuleWrite, Transition, Weighted, Write};
 use tidegate::machine::event::{AlarmChange, Command, Event, TaskChange, Verb};
 use tidegate::observation::{Action, AlarmState, Health, Observation, Read, RulePlace, RuleRef, RuleSeen, Site};
+use tidegate::rollout::Manner;
 use tidegate::spec::MetricSource;
 use tidegate::weight::Weight;
 
@@ -129,6 +130,7 @@ fn every_message_comes_back_as_it_went_out() {
         task_definition: None,
         by: "me".into(),
         asked_at: at("2026-11-22T13:00:00Z"),
+        manner: Manner::default(),
     };
     assert_eq!(parse(&Message::Start(request.clone()).body(), &home()), Ok(Arrival::Start(request)));
     let source = MetricSource::CloudWatch {
@@ -183,6 +185,7 @@ fn a_rollout_is_asked_for_on_the_bus_by_whomever_the_bus_lets_in() {
             task_definition: Some("checkout:43".to_owned()),
             by: "210987654321/ci.shop".to_owned(),
             asked_at: at("2026-11-22T13:00:00Z"),
+            manner: Manner::default(),
         }
     );
     let as_object = start(json!({"spec": {"name": "checkout"}}));

@@ -14,7 +14,7 @@ use tidegate::machine::{Now, report, step};
 use tidegate::observation::{Action, RulePlace, RuleRef, RuleSeen};
 use tidegate::plan::{Plan, Step};
 use tidegate::rollout::{Baseline, Rollout, Side};
-use tidegate::spec::{CanarySpec, Policies, RolloutSpec, StrategySpec, WorkloadSpec};
+use tidegate::spec::{CanarySpec, Others, Policies, RolloutSpec, StrategySpec, WorkloadSpec};
 
 /// Shuffles per trace and side; each puts the events in another order and repeats some of them.
 const SHUFFLES: u64 = 50;
@@ -70,6 +70,7 @@ fn rollout(stable: &ServiceArn, canary: &ServiceArn, at: Timestamp) -> Rollout {
             analysis: None,
         }),
         progress_deadline: minute * 60,
+        others: Others::default(),
         policies: Policies::default(),
     };
     let rule = RuleSeen {

@@ -10,6 +10,7 @@ use sandbox::platform::transcript::{Caller, Entry, Invocation, InvocationEnd, Mo
 use tests::stack::{SHORT, Stack};
 use tidegate::api::{Answer, Ask, Order, Told};
 use tidegate::machine::event::Verb;
+use tidegate::rollout::Track;
 
 /// Task events of somebody else while no rollout is active.
 const FOREIGN_EVENTS: u32 = 40;
@@ -137,7 +138,7 @@ fn look_around(stack: &Stack, rollout: &str) {
         Ask::List { finished: false },
         Ask::List { finished: true },
         Ask::History { rollout: id, from: 1 },
-        Ask::Plan { spec: SPEC.to_owned(), task_definition: Some("checkout:1".to_owned()) },
+        Ask::Plan { spec: SPEC.to_owned(), task_definition: Some("checkout:1".to_owned()), track: Track::ByWindow },
         Ask::Init { cluster: "production".to_owned(), service: "checkout-blue".to_owned() },
     ];
     for question in questions {

@@ -9,6 +9,7 @@ use sandbox::platform::transcript::{Caller, Outcome};
 use tests::stack::Stack;
 use tidegate::api::{Ask, CommandRequest, Order};
 use tidegate::events::{Message, StartRequest};
+use tidegate::rollout::{Manner, Track};
 
 use super::main_job::{RECORD, Record};
 
@@ -106,6 +107,7 @@ fn start_by_message(stack: &Stack) {
         task_definition: Some(stack.revision(0.0)),
         by: "a test".to_owned(),
         asked_at: stack.sandbox.now(),
+        manner: Manner::default(),
     };
     stack.send("CommandQueue", &Message::Start(start).body());
 }
@@ -146,7 +148,7 @@ fn controller_alarm_query_and_sweep_without_an_action_are_refused_at_the_call_th
 fn command_and_analysis_without_an_action_are_refused_at_the_call_that_the_transcript_names() {
     let taken = [("command", "sqs:SendMessage"), ("analysis", "cloudwatch:GetMetricData")];
     check_refusals(&taken, |stack| {
-        let order = Order::Start { spec: SPEC.to_owned(), task_definition: None };
+        let order = Order::Start { spec: SPEC.to_owned(), task_definition: None, track: Track::ByWindow };
         let request = CommandRequest { key: "refused".to_owned(), order };
         let (status, text) = stack.post("command", "operator", &request);
         assert!(status >= 400, "an order that cannot be handed on fails, and says so: {status} {text}");

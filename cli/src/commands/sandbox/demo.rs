@@ -10,6 +10,7 @@ use sandbox::demo::{self, Kill, KillCost, Summary, Wanted};
 use sandbox::world::{Config, Sabotage};
 use tidegate::api::{Answer, Order};
 use tidegate::ids::RolloutId;
+use tidegate::rollout::Track;
 use tokio::runtime::Runtime;
 
 use super::super::{Context, get};
@@ -157,7 +158,8 @@ impl Demo<'_> {
         let revision = demo::register(&self.sandbox, tag, error_share)
             .map_err(|error| Failure::new(Exit::Unexpected, error.to_string(), "the World refuses its own revision"))?;
         self.console.story(&story::revision(&revision, error_share));
-        let order = Order::Start { spec: demo::SPEC.to_owned(), task_definition: Some(revision) };
+        let order =
+            Order::Start { spec: demo::SPEC.to_owned(), task_definition: Some(revision), track: Track::ByWindow };
         let rollout = match orders::carry_out(&mut self.link, &orders::request(&KeyFlag { key: None }, order))? {
             Answer::Started { rollout } => rollout,
             Answer::Refused { refusals } => return Err(Failure::refused("cannot start `checkout`", &refusals)),

@@ -5,6 +5,7 @@
 //! | `ROLLOUT#id` | `STATE` | `state` (the record), `schema`, `version`, `head`, `phase`, `name`, `listed`, `armed_until`; in the index by `unfinished`, `started_at` |
 //! | `AUDIT#id` | sequence, 20 digits | `entry` |
 //! | `SERVICE#arn` | `SERVICE` | `active` while a rollout is, `head` of the last one's journal |
+//! | `SERVICE#arn` | `PROMOTED#` when, 20 digits, `#id` | `promotion` |
 //! | `ALARM#arn` | `ROLLOUT#id` | none |
 //! | `INBOX#key` | `INBOX` | `answer`, `expires_at` (TTL, by the platform's clock) |
 
@@ -20,7 +21,7 @@ use crate::audit::AuditEntry;
 use crate::fault::{Fault, Obstacle};
 use crate::ids::{AlarmArn, RolloutId, ServiceArn};
 use crate::ports::{Stored, Unfinished};
-use crate::rollout::{Rollout, SCHEMA};
+use crate::rollout::{Promotion, Rollout, SCHEMA};
 
 /// An item as the SDK has it.
 pub type Item = HashMap<String, AttributeValue>;
@@ -54,6 +55,28 @@ pub fn journal_place(sequence: u64) -> AttributeValue {
 /// Key of a service.
 pub fn service_key(service: &ServiceArn) -> Item {
     key(format!("SERVICE#{service}"), "SERVICE")
+}
+
+/// Partition of a service.
+pub fn service_partition(service: &ServiceArn) -> AttributeValue {
+    text(format!("SERVICE#{service}"))
+}
+
+/// What the sort keys of promotions begin with.
+pub const PROMOTED: &str = "PROMOTED#";
+
+/// A promotion, kept with each service of the pair; sorts by time.
+pub fn promotion(service: &ServiceArn, promotion: &Promotion) -> Result<Item, Fault> {
+    let Promotion { rollout, at, .. } = promotion;
+    let place = format!("{PROMOTED}{:020}#{rollout}", at.as_millisecond());
+    let mut item = key(format!("SERVICE#{service}"), place);
+    item.insert("promotion".to_owned(), record(promotion)?);
+    Ok(item)
+}
+
+/// Reads a promotion.
+pub fn read_promotion(item: &Item) -> Result<Promotion, Fault> {
+    json(item, "promotion")
 }
 
 /// Partition of an alarm: one item for each rollout that watches it.

@@ -22,6 +22,7 @@ use crate::aws::config::once;
 use crate::fault::{Fault, Outcome};
 use crate::ids::{AlarmArn, RolloutId, ServiceArn};
 use crate::ports::{Commit, CommitRefused, RolloutStore, Stored, Unfinished};
+use crate::rollout::Promotion;
 use item::Item;
 use transaction::{Chain, Transaction};
 
@@ -145,6 +146,15 @@ impl RolloutStore for Table {
             .key_condition_expression("pk = :alarm")
             .expression_attribute_values(":alarm", item::alarm_partition(alarm));
         self.all(query, item::read_watcher).await
+    }
+
+    async fn promotions(&self, service: &ServiceArn, limit: u32) -> Result<Vec<Promotion>, Fault> {
+        let query = self.reads.query().table_name(&self.name).consistent_read(true).scan_index_forward(false);
+        let query = query
+            .key_condition_expression("pk = :service AND begins_with(sk, :promoted)")
+            .expression_attribute_values(":service", item::service_partition(service))
+            .expression_attribute_values(":promoted", item::text(item::PROMOTED));
+        self.first(query, limit, item::read_promotion).await
     }
 
     async fn unfinished(&self) -> Result<Vec<Unfinished>, Fault> {

@@ -33,6 +33,7 @@ enum Part {
     Journal,
     Inbox,
     Service(ServiceArn),
+    Promotion,
     Alarm,
 }
 
@@ -110,7 +111,7 @@ impl Transaction {
         }
         let taken = parts().filter(|(_, reason)| failed(reason)).find_map(|(part, reason)| match part {
             Part::Service(service) => Some((service.clone(), item::read_active(&found(reason))?)),
-            Part::Record | Part::Journal | Part::Inbox | Part::Alarm => None,
+            Part::Record | Part::Journal | Part::Inbox | Part::Promotion | Part::Alarm => None,
         });
         if let Some((service, active)) = taken
             && self.begins
@@ -149,6 +150,11 @@ impl Transaction {
                 .condition_expression("active = :active")
                 .expression_attribute_values(":active", item::text(rollout.id.as_str()));
             self.put(Part::Service(service.clone()), freed)?;
+        }
+        if let Some(promotion) = rollout.promotion() {
+            for service in rollout.services() {
+                self.put(Part::Promotion, put(table, item::promotion(service, &promotion)?))?;
+            }
         }
         for alarm in rollout.baseline.alarms.values() {
             let forgotten =

@@ -1,6 +1,7 @@
 //! The machine against a world that does what it is told, but for what each test changes.
 
 mod adversity;
+mod again;
 mod blue_green;
 mod deleted;
 mod full;

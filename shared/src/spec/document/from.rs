@@ -32,6 +32,7 @@ impl From<&RolloutSpec> for RolloutDocument {
                     StrategySpec::Canary(canary) => Strategy::Canary(canary.into()),
                     StrategySpec::BlueGreen(blue_green) => Strategy::BlueGreen(blue_green.into()),
                 },
+                rollback_window: spec.others.rollback_window.as_ref().map(Into::into),
             },
         }
     }

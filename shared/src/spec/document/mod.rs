@@ -2,6 +2,7 @@
 
 mod blue_green;
 mod from;
+mod others;
 mod policy;
 mod scalars;
 
@@ -76,6 +77,10 @@ struct Spec {
     #[schemars(default, length(max = limits::METRICS_MAX))]
     metrics: Vec<Metric>,
     strategy: Strategy,
+    /// Which earlier revisions may come back without pauses and analyses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "others::RollbackWindow", default)]
+    rollback_window: Option<others::RollbackWindow>,
 }
 
 /// Where revisions run and who moves their traffic.

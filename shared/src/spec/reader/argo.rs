@@ -114,9 +114,7 @@ fn of_spec(key: &str) -> Option<Known> {
             "the target group's health check says when a task is ready",
             "raise the target group's healthy threshold or interval, or write a `pause` step",
         ),
-        "revisionHistoryLimit" | "rollbackWindow" => {
-            unsupported("ECS keeps every revision", "start a rollout with the earlier revision")
-        }
+        "revisionHistoryLimit" => unsupported("ECS keeps every revision", "start a rollout with the earlier revision"),
         "paused" => unsupported("a spec does not pause; a person does", "use `tidegate pause` and `tidegate resume`"),
         "restartAt" => unsupported("tasks are restarted by ECS", "use `aws ecs update-service --force-new-deployment`"),
         "analysis" => unsupported(

@@ -3,6 +3,7 @@
 mod argo;
 mod blue_green;
 mod metric;
+mod others;
 mod policy;
 mod strategy;
 mod tree;
@@ -76,7 +77,8 @@ fn document(walk: &mut Walk, at: &At<'_>) -> Option<RolloutSpec> {
     Some(RolloutSpec { name: name?, ..spec? })
 }
 
-const SPEC: [&str; 6] = ["workload", "taskDefinition", "alarms", "progressDeadlineSeconds", "metrics", "strategy"];
+const SPEC: [&str; 7] =
+    ["workload", "taskDefinition", "alarms", "progressDeadlineSeconds", "metrics", "strategy", "rollbackWindow"];
 
 /// Reads `spec`; the name is the document's to fill in.
 fn read_spec(walk: &mut Walk, at: &At<'_>) -> Option<RolloutSpec> {
@@ -99,6 +101,7 @@ fn read_spec(walk: &mut Walk, at: &At<'_>) -> Option<RolloutSpec> {
     let metrics = fields.get("metrics").map_or_else(metric::Metrics::none, |at| metric::metrics(walk, &at));
     let strategy = fields.required(walk, "strategy", "strategy: {canary: {steps: [{setWeight: 20}, {pause: {}}]}}");
     let strategy = strategy.and_then(|at| strategy::strategy(walk, &at, &metrics));
+    let others = others::others(walk, &fields);
     if let Some(strategy) = &strategy {
         metrics.warn_of_unused(walk, strategy);
         warn_if_blind(walk, at, alarms.as_deref(), strategy);
@@ -112,6 +115,7 @@ fn read_spec(walk: &mut Walk, at: &At<'_>) -> Option<RolloutSpec> {
         metrics: metrics.specs?,
         strategy: strategy?,
         progress_deadline: SignedDuration::from_secs(seconds?.into()),
+        others: others?,
         policies: policies?,
     })
 }
