@@ -6,7 +6,7 @@ use tidegate::api::{Answer, Ask, Told};
 use tidegate::events::{Message, StartRequest};
 use tidegate::machine::effect::{Effect, Write};
 use tidegate::machine::event::Verb;
-use tidegate::rollout::Manner;
+use tidegate::rollout::{Manner, Track};
 
 #[test]
 fn a_good_revision_is_promoted_and_users_see_no_error_of_ours() {
@@ -94,7 +94,7 @@ fn a_plan_says_what_a_calm_rollout_asks_of_aws() {
     for spec in [tests::shop::SPEC, tests::shop::SHORT] {
         let shop = Shop::open(6);
         let revision = shop.revision(0.0);
-        let ask = Ask::Plan { spec: spec.to_owned(), task_definition: Some(revision.clone()) };
+        let ask = Ask::Plan { spec: spec.to_owned(), task_definition: Some(revision.clone()), track: Track::ByWindow };
         let Told::Plan { plan } = shop.sandbox.ask(&ask) else { panic!("a plan") };
         let planned = |call: &str| -> u32 {
             plan.steps.iter().flat_map(|step| &step.calls).filter(|asked| asked.call == call).map(|a| a.times).sum()
