@@ -98,7 +98,14 @@ impl Shop {
     /// # Panics
     /// If it cannot be registered.
     pub fn revision(&self, error_share: f64) -> String {
-        let behaviour = if error_share > 0.0 { Behaviour::failing(error_share) } else { Behaviour::default() };
+        self.behaving(if error_share > 0.0 { Behaviour::failing(error_share) } else { Behaviour::default() })
+    }
+
+    /// Registers a revision that behaves like this; returns its ARN.
+    ///
+    /// # Panics
+    /// If it cannot be registered.
+    pub fn behaving(&self, behaviour: Behaviour) -> String {
         let mut world = self.sandbox.world();
         self.estate.register_revision(&mut world, "next", behaviour).expect("the revision is registered")
     }

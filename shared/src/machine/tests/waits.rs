@@ -12,7 +12,7 @@ use crate::observation::{Health, Read};
 use crate::plan::Step;
 use crate::rollout::{AbortReason, PauseReason, Phase};
 use crate::spec::policy::{FreezeTimes, FreezeWindow};
-use crate::spec::{OnTimeout, PauseLimit};
+use crate::spec::{OnTimeout, PauseLimit, StrategySpec};
 use crate::test_support::{at, per_cent, seconds};
 use crate::weight::Weight;
 
@@ -290,6 +290,47 @@ fn f25_tasks_without_room_are_no_crash_loop_and_room_that_comes_back_is_taken() 
     bench.pass(1200);
     assert_eq!(bench.rollout.phase, Phase::Healthy);
     assert!(bench.rollout.waits.is_empty());
+}
+
+/// The second at which the first write of these words went out, or none within half an hour.
+fn written_at(bench: &mut Bench, words: &str) -> Option<i64> {
+    (0..1800).find_map(|_| {
+        bench.pass(1);
+        bench.writes.iter().any(|write| write == words).then_some(bench.second)
+    })
+}
+
+#[test]
+fn scale_down_delay_counts_from_the_promotion_and_the_way_home_is_open_all_through_the_bake() {
+    let mut steps = usual();
+    steps.pop();
+    steps.push(Step::CleanUp { delay: seconds(300) });
+    let mut bench = Bench::new(steps);
+    bench.give(vec![Event::Tick]);
+    let gone = written_at(&mut bench, "scale checkout-blue to 0").unwrap();
+    let promoted = bench.rollout.promoted_at.unwrap();
+    let waited = at(gone).at.duration_since(promoted);
+    assert!(seconds(300) <= waited && waited < seconds(330), "{waited:#}");
+    let baked = promoted.duration_since(bench.rollout.entered[5]);
+    assert!(baked >= seconds(120), "the old tasks were all there through the bake: {baked:#}");
+}
+
+/// In Argo Rollouts the delay of 0 keeps the canary for ever; here it is the time beside the drain.
+#[test]
+fn abort_scale_down_delay_counts_from_home_and_zero_is_the_drain_alone_never_never() {
+    // Targets drain for 30 s, and the load balancer needs 15 s to follow.
+    for (delay, least) in [(0, 45), (30, 45), (300, 315)] {
+        let mut bench = Bench::new(usual());
+        let StrategySpec::Canary(canary) = &mut bench.rollout.spec.strategy else { panic!() };
+        canary.abort_scale_down_delay = seconds(delay);
+        bench.give(vec![Event::Tick]);
+        bench.pass(60);
+        bench.red();
+        let home = bench.rollout.verified_at;
+        let gone = written_at(&mut bench, "scale checkout-green to 0").unwrap();
+        let waited = at(gone).at.duration_since(home);
+        assert!(seconds(least) <= waited && waited < seconds(least + 15), "{delay}: {waited:#}");
+    }
 }
 
 /// A rollout that is judged in the background from its first weight on, through a pause of half an hour.

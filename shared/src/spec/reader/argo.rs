@@ -156,9 +156,9 @@ fn of_canary(key: &str) -> Option<Known> {
             "a canary is a service of its own, so the stable side loses no task to it",
             "use the step `setCanaryScale` to give the canary more or fewer tasks",
         ),
-        "dynamicStableScale" => unsupported(
-            "the stable side keeps its tasks, so that the way home is open",
-            "drop it; clean-up removes them",
+        "dynamicStableScale" => later(
+            "the stable side keeps all its tasks until clean-up, so that all traffic can go home at once",
+            "drop it",
         ),
         "maxTrafficWeight" => unsupported("weights are per cent, in steps of 0.1", "write weights of 0 to 100"),
         "replicaProgressThreshold" => {
