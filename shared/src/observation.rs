@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{RuleArn, ServiceArn, TargetGroupArn, TaskDefinitionArn};
+use crate::spec::HeaderMatch;
 
 /// One look at everything that a rollout touches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,15 +29,18 @@ pub struct Observation {
     /// Every rule of the preview; none where there is no preview.
     #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
     pub preview: Read<Vec<RuleSeen>>,
+    /// Every place that a header route is planned for, in the plan's order; none where there is no such step.
+    #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
+    pub routes: Read<Vec<RouteSeen>>,
     /// The alarms of the spec, by name; one that is not in the map does not exist.
     pub alarms: Read<BTreeMap<String, AlarmState>>,
 }
 
-fn nothing() -> Read<Vec<RuleSeen>> {
+fn nothing<T>() -> Read<Vec<T>> {
     Read::Is(Vec::new())
 }
 
-fn is_nothing(read: &Read<Vec<RuleSeen>>) -> bool {
+fn is_nothing<T>(read: &Read<Vec<T>>) -> bool {
     matches!(read, Read::Is(rules) if rules.is_empty())
 }
 
@@ -196,6 +200,47 @@ pub struct RuleSeen {
 pub struct Site {
     /// Its listener's port.
     pub port: u16,
+    /// Its priority; `None` for a default action, which comes last.
+    pub priority: Option<u32>,
+    /// Priorities directly above it that no rule has.
+    pub room: u32,
+    /// Comparison strings of its conditions.
+    pub values: u32,
+    /// Wildcards in them.
+    pub wildcards: u32,
+    /// Rules on its load balancer, default actions not counted.
+    pub rules: u32,
+}
+
+/// Where a header route is to stand: directly above a managed rule, so that it takes no other rule's requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteAt {
+    /// The route's name.
+    pub name: String,
+    /// The managed rule whose conditions it shares.
+    pub beside: RuleRef,
+    /// What people know that rule by.
+    pub label: String,
+    /// Its own priority, which was free at start.
+    pub priority: u32,
+    /// The headers that must match besides.
+    pub matches: Vec<HeaderMatch>,
+}
+
+/// What stands where a header route is planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum RouteSeen {
+    /// Nothing has that priority.
+    Absent,
+    /// A rule with the route's headers.
+    Ours(RuleSeen),
+    /// Another rule has that priority.
+    Taken {
+        /// What people know it by.
+        by: String,
+    },
 }
 
 /// One action of a rule, whole, so that what is written back differs in nothing but weights.

@@ -59,6 +59,15 @@ pub enum Step {
         /// Healthy canary targets without which nothing is shown.
         needs: u32,
     },
+    /// Requests that match the spec's header route of this name go to the canary; done when read back and settled.
+    HeaderRoute {
+        /// The route's name.
+        name: String,
+        /// Healthy canary targets without which nobody is sent.
+        needs: u32,
+    },
+    /// The header routes go: everything is at the canary.
+    RemoveRoutes,
     /// Wait for a time, or for a person.
     Pause {
         /// `None` waits for `promote`.
@@ -103,6 +112,8 @@ impl Step {
             Self::Deploy { .. }
             | Self::Scale { .. }
             | Self::Preview { .. }
+            | Self::HeaderRoute { .. }
+            | Self::RemoveRoutes
             | Self::Pause { .. }
             | Self::Analysis { .. }
             | Self::Watch { .. }
@@ -128,6 +139,8 @@ impl Step {
             Self::Deploy { .. }
             | Self::Scale { .. }
             | Self::Preview { .. }
+            | Self::HeaderRoute { .. }
+            | Self::RemoveRoutes
             | Self::SetWeight { .. }
             | Self::Watch { .. }
             | Self::Pause { duration: None, .. }
@@ -144,6 +157,8 @@ impl std::fmt::Display for Step {
             Self::Scale { tasks } => write!(f, "scale {}", counted(*tasks)),
             Self::SetWeight { canary, .. } => write!(f, "setWeight {canary}"),
             Self::Preview { .. } => write!(f, "preview"),
+            Self::HeaderRoute { name, .. } => write!(f, "setHeaderRoute {name}"),
+            Self::RemoveRoutes => write!(f, "removeHeaderRoutes"),
             Self::Pause { duration: Some(duration), .. } => write!(f, "pause {duration:#}"),
             Self::Pause { duration: None, limit: None } => write!(f, "pause until promoted"),
             Self::Pause { duration: None, limit: Some(PauseLimit { timeout, on_timeout }) } => {

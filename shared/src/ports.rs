@@ -15,7 +15,8 @@ use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskDefinition
 use crate::machine::Now;
 use crate::machine::effect::Announcement;
 use crate::observation::{
-    Action, AlarmState, Blueprint, GroupSeen, Health, RevisionSeen, RuleRef, RuleSeen, Scaling, ServiceSeen,
+    Action, AlarmState, Blueprint, GroupSeen, Health, RevisionSeen, RouteAt, RouteSeen, RuleRef, RuleSeen, Scaling,
+    ServiceSeen,
 };
 use crate::rollout::{Promotion, Rollout};
 
@@ -65,6 +66,21 @@ pub trait TrafficRouter: Sync {
 
     /// Reads these rules, in the order asked; one that is gone is a permanent fault.
     fn rules(&self, rules: &[RuleRef]) -> impl Future<Output = Result<Vec<RuleSeen>, Fault>> + Send;
+
+    /// Reads what stands where header routes are planned, in the order asked.
+    fn routes(&self, routes: &[RouteAt]) -> impl Future<Output = Result<Vec<RouteSeen>, Fault>> + Send;
+
+    /// Makes the rule of a header route, with the conditions of the managed rule beside it and its own headers, and
+    /// marks it with the rollout; tried once.
+    fn create_route(
+        &self,
+        at: &RouteAt,
+        actions: &[Action],
+        rollout: &RolloutId,
+    ) -> impl Future<Output = Outcome> + Send;
+
+    /// Deletes a rule, tried once.
+    fn delete_route(&self, rule: &RuleRef) -> impl Future<Output = Outcome> + Send;
 
     /// Reads the targets of one group.
     fn health(&self, group: &TargetGroupArn) -> impl Future<Output = Result<Health, Fault>> + Send;

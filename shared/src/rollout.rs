@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::AnalysisRun;
 use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskArn, TaskDefinitionArn};
-use crate::observation::{Observation, RuleSeen};
+use crate::observation::{Observation, RouteAt, RuleSeen};
 use crate::plan::{Plan, Step};
 pub use crate::rollout::request::{Manner, Origin, Promotion, StartRequest, Track};
 pub use crate::rollout::waits::{Crash, Freeze, Gone, Shortage, Stuck, Thin, Waits};
@@ -64,6 +64,9 @@ pub struct Rollout {
     /// The highest share that a write was answered for as applied: live weights below it are somebody else's doing.
     #[serde(default, skip_serializing_if = "Weight::is_zero")]
     pub applied: Weight,
+    /// The header routes, as far as they were asked for.
+    #[serde(default, skip_serializing_if = "Routes::is_untouched")]
+    pub routes: Routes,
     /// The canary service as we asked for it last.
     pub asked_of_canary: CanaryAsk,
     /// The last generation given out, to a look or to a write.
@@ -111,6 +114,9 @@ pub struct Baseline {
     /// The preview's rules, in the same way; with none there is no preview.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub preview: Vec<RuleSeen>,
+    /// Where header routes are to stand: one beside each managed rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<RouteAt>,
     /// The spec's alarms by name.
     pub alarms: BTreeMap<String, AlarmArn>,
 }
@@ -320,6 +326,27 @@ pub enum StepState {
         /// Its measurements.
         run: AnalysisRun,
     },
+}
+
+/// The header routes, as far as they were asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Routes {
+    /// The names of those that were to be created.
+    pub asked: Vec<String>,
+    /// The names of those that were read back, leading to the canary: whatever differs after that is drift.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verified: Vec<String>,
+    /// The rules that were to lead to the canary, with the actions that lead home.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<RuleSeen>,
+}
+
+impl Routes {
+    /// Whether none was asked for, or all are gone again.
+    pub fn is_untouched(&self) -> bool {
+        self.asked.is_empty() && self.verified.is_empty() && self.open.is_empty()
+    }
 }
 
 /// How far the preview follows the canary.

@@ -103,6 +103,7 @@ pub fn baseline() -> Baseline {
         revision: revision(2),
         rules: vec![rule(Weight::ZERO)],
         preview: vec![],
+        routes: vec![],
         alarms: BTreeMap::from([("checkout-5xx".to_owned(), alarm())]),
     }
 }
@@ -143,6 +144,7 @@ pub fn look(rollout: &Rollout, canary_tasks: u32, weight: Weight, now: Now) -> O
         canary_health: Read::Is(Health { healthy: canary_tasks, ..Health::default() }),
         rules: Read::Is(vec![rule(weight)]),
         preview: Read::Is(vec![]),
+        routes: Read::Is(vec![]),
         alarms: Read::Is(BTreeMap::from([("checkout-5xx".to_owned(), AlarmState::Ok)])),
     }
 }

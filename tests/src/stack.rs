@@ -44,6 +44,26 @@ spec:
       abortScaleDownDelaySeconds: 10
 ";
 
+/// The same, with testers who meet the canary first.
+pub const ROUTED: &str = "
+apiVersion: tidegate.dev/v1alpha1
+kind: Rollout
+metadata: { name: checkout }
+spec:
+  workload:
+    twinServices: { cluster: production, services: [checkout-blue, checkout-green] }
+  alarms: [checkout-5xx-rate, checkout-blue-5xx-rate]
+  strategy:
+    canary:
+      steps:
+        - setHeaderRoute: { name: testers, match: [{ headerName: x-beta, headerValue: { exact: \"1\" } }] }
+        - setWeight: 20
+        - pause: { duration: 20s }
+        - setWeight: 100
+      scaleDownDelaySeconds: 10
+      abortScaleDownDelaySeconds: 10
+";
+
 /// The functions' folder; built once per test program.
 static FUNCTIONS: LazyLock<PathBuf> = LazyLock::new(|| {
     let program = std::env::current_exe().expect("a test knows its program");

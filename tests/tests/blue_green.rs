@@ -55,6 +55,7 @@ impl Previewed {
                 listener_arn: listener.clone(),
                 host: "checkout.example.com".to_owned(),
                 path: "/".to_owned(),
+                headers: Vec::new(),
                 requests_per_second: 5.0,
                 shape: TrafficShape::Even,
             });

@@ -12,7 +12,8 @@ use tidegate::observation::{
 };
 use tidegate::spec::policy::{FreezeTimes, FreezeWindow, OnFreeze};
 use tidegate::spec::{
-    self, AutoPromotion, BlueGreenSpec, CanaryScale, CanaryStep, PreviewSpec, RolloutSpec, StrategySpec,
+    self, AutoPromotion, BlueGreenSpec, CanaryScale, CanaryStep, HeaderMatch, HeaderRoute, HeaderValue, PreviewSpec,
+    RolloutSpec, StrategySpec,
 };
 
 const SPEC: &str = "
@@ -83,7 +84,7 @@ fn rule(label: &str, action: Action) -> RuleSeen {
     let arn = RuleArn::new(format!("arn:aws:elasticloadbalancing:eu-west-1:012345678901:listener-rule/{label}"));
     // `HTTPS:443 /checkout*` is on port 443; what has no such name is on port 80.
     let port = label.split([':', ' ']).nth(1).and_then(|port| port.parse().ok()).unwrap_or(80);
-    let site = Some(Site { port });
+    let site = Some(Site { port, priority: None, room: 9, values: 1, wildcards: 1, rules: 3 });
     RuleSeen { rule: RuleRef { arn, place: RulePlace::Rule }, label: label.to_owned(), actions: vec![action], site }
 }
 
@@ -143,7 +144,20 @@ fn blue_green(spec: &mut RolloutSpec) {
     });
 }
 
-const CHANGES: [Change; 43] = [
+/// A canary whose first step is a header route.
+fn routed(spec: &mut RolloutSpec) {
+    let value = HeaderValue::Prefix("v2-".to_owned());
+    let matches = vec![HeaderMatch { header: "x-beta".to_owned(), value }];
+    let StrategySpec::Canary(canary) = &mut spec.strategy else { panic!("a canary") };
+    canary.steps.insert(0, CanaryStep::SetHeaderRoute(HeaderRoute { name: "testers".to_owned(), matches }));
+}
+
+/// Where the first managed rule stands.
+fn site(estate: &mut Estate) -> &mut Site {
+    estate.rules[0].site.as_mut().unwrap()
+}
+
+const CHANGES: [Change; 49] = [
     ("the second service is not there", |_, estate| estate.services[1] = None),
     ("neither service is there", |_, estate| estate.services = [None, None]),
     ("a service is INACTIVE", |_, estate| green(estate).status = "INACTIVE".to_owned()),
@@ -227,6 +241,30 @@ const CHANGES: [Change; 43] = [
     ("the preview is all there is", |spec, estate| {
         blue_green(spec);
         estate.rules = vec![rule("HTTPS:9443 default", forward(&[("blue", 1), ("green", 0)]))];
+    }),
+    ("a header route has its places", |spec, _| routed(spec)),
+    ("a header route on a Network Load Balancer", |spec, estate| {
+        routed(spec);
+        for group in estate.groups.values_mut() {
+            group.load_balancer = Some("net/shop/77".to_owned());
+        }
+    }),
+    ("no place above a managed rule is free", |spec, estate| {
+        routed(spec);
+        (site(estate).priority, site(estate).room) = (Some(10), 0);
+    }),
+    ("the load balancer has as many rules as it may", |spec, estate| {
+        routed(spec);
+        site(estate).rules = 99;
+    }),
+    ("the managed rule compares with all values that a rule may", |spec, estate| {
+        routed(spec);
+        (site(estate).values, site(estate).wildcards) = (5, 0);
+    }),
+    ("the managed rule logs people in by OIDC", |spec, estate| {
+        routed(spec);
+        let login = Action::Other { kind: "authenticate-oidc".to_owned(), body: "{}".to_owned() };
+        estate.rules[0].actions.insert(0, login);
     }),
     ("the scale is too small for a weight", |spec, _| {
         let StrategySpec::Canary(canary) = &mut spec.strategy else { panic!("a canary") };

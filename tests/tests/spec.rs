@@ -64,9 +64,12 @@ fn examples_compile_to_their_plans() {
             writeln!(golden, "beside {tasks} stable tasks").unwrap();
             for step in strategy::compile(&spec, tasks).steps {
                 let needs = match &step {
-                    Step::Preview { needs } | Step::SetWeight { needs, .. } => format!(", needs {needs} healthy"),
+                    Step::Preview { needs } | Step::HeaderRoute { needs, .. } | Step::SetWeight { needs, .. } => {
+                        format!(", needs {needs} healthy")
+                    }
                     Step::CleanUp { delay } => format!(", after {delay:#}"),
                     Step::Deploy { .. }
+                    | Step::RemoveRoutes
                     | Step::Scale { .. }
                     | Step::Pause { .. }
                     | Step::Analysis { .. }

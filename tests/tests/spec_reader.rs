@@ -284,7 +284,10 @@ fn durations_are_read_in_every_usual_form() {
         let StrategySpec::Canary(canary) = spec::read(&text).ok()?.strategy else { return None };
         canary.steps.into_iter().find_map(|step| match step {
             CanaryStep::Pause { duration, .. } => duration.map(|duration| duration.as_secs()),
-            CanaryStep::SetWeight(_) | CanaryStep::SetCanaryScale(_) | CanaryStep::Analysis { .. } => None,
+            CanaryStep::SetWeight(_)
+            | CanaryStep::SetCanaryScale(_)
+            | CanaryStep::SetHeaderRoute(_)
+            | CanaryStep::Analysis { .. } => None,
         })
     };
     for (written, seconds) in [

@@ -90,6 +90,9 @@ fn written(write: &Write) -> String {
         Write::SetWeights { canary, rules } => format!("setWeight {canary} on {}", counted(rules.len(), "rule")),
         Write::GoHome { rules } => format!("go home on {}", counted(rules.len(), "rule")),
         Write::Preview { rules } => format!("show the canary on {}", counted(rules.len(), "preview rule")),
+        Write::CreateRoutes { routes } => format!("create {}", counted(routes.len(), "header rule")),
+        Write::OpenRoutes { rules } => format!("send {} to the canary", counted(rules.len(), "header rule")),
+        Write::DeleteRoutes { routes, .. } => format!("delete {}", counted(routes.len(), "header rule")),
         Write::Deploy { service, revision, tasks } => {
             format!("deploy {} on {} with {}", revision.short(), service.name(), counted(*tasks as usize, "task"))
         }

@@ -192,8 +192,23 @@ impl Door {
             "dynamodb" => self.tables.authorize(request),
             "sqs" => sqs::authorize(&self.platform, request),
             "events" => events::authorize(&self.platform, request),
-            _ => wire::authorize(request, &self.account),
+            _ => {
+                let calls = wire::authorize(request, &self.account)?;
+                Ok(calls.into_iter().map(|call| self.with_tags(call)).collect())
+            }
         }
+    }
+
+    /// The tags of what a call would delete.
+    fn with_tags(&self, call: Call) -> Call {
+        if call.name() != "elasticloadbalancing:DeleteRule" {
+            return call;
+        }
+        let rules = call.resources.clone();
+        let tags = self
+            .drive
+            .with(&self.platform, |world| rules.iter().flat_map(|rule| world.tags_of_rule(rule)).collect::<Vec<_>>());
+        tags.into_iter().fold(call, |call, tag| call.with(&format!("aws:ResourceTag/{}", tag.key), [tag.value]))
     }
 
     async fn answer(&self, request: &AwsRequest, identity: &Identity<'_>) -> AwsReply {

@@ -4,6 +4,7 @@
 
 mod life;
 mod ports;
+mod routes;
 mod store;
 
 use std::collections::BTreeMap;

@@ -12,8 +12,8 @@ use tidegate::ids::{AlarmArn, RolloutId, RuleArn, ServiceArn, TargetGroupArn, Ta
 use tidegate::machine::Now;
 use tidegate::machine::effect::Announcement;
 use tidegate::observation::{
-    Action, AlarmState, Blueprint, DeploymentController, DeploymentSeen, GroupSeen, Health, RevisionSeen, RulePlace,
-    RuleRef, RuleSeen, Scaling, ServiceSeen, Site, Stickiness,
+    Action, AlarmState, Blueprint, DeploymentController, DeploymentSeen, GroupSeen, Health, RevisionSeen, RouteAt,
+    RouteSeen, RulePlace, RuleRef, RuleSeen, Scaling, ServiceSeen, Stickiness,
 };
 use tidegate::ports::{
     Announcer, Clock, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, Unfinished,
@@ -22,7 +22,7 @@ use tidegate::ports::{
 use tidegate::rollout::Promotion;
 use tidegate::spec::MetricSource;
 
-use super::InProcess;
+use super::{InProcess, routes};
 use crate::world;
 
 impl Workload for InProcess {
@@ -162,7 +162,7 @@ impl TrafficRouter for InProcess {
 
     async fn rules_naming(&self, groups: &[&TargetGroupArn]) -> Result<Vec<RuleSeen>, Fault> {
         let balancers = self.call(|world| world.describe_load_balancers(&world::DescribeLoadBalancers::default()))?;
-        let mut seen = Vec::new();
+        let (mut seen, mut count) = (Vec::new(), 0);
         for balancer in balancers {
             let asked = world::DescribeListeners {
                 load_balancer_arn: Some(balancer.load_balancer_arn),
@@ -174,10 +174,17 @@ impl TrafficRouter for InProcess {
                     ..world::DescribeRules::default()
                 };
                 let rules = self.call(|world| world.describe_rules(&asked))?;
-                seen.push(default_seen(&listener));
-                seen.extend(rules.iter().filter(|rule| !rule.is_default).map(|rule| rule_seen(rule, &listener)));
+                seen.push(RuleSeen { site: Some(routes::site(None, &listener, &rules)), ..default_seen(&listener) });
+                let others = rules.iter().filter(|rule| !rule.is_default);
+                seen.extend(others.clone().map(|rule| {
+                    let site = Some(routes::site(Some(rule), &listener, &rules));
+                    RuleSeen { site, ..rule_seen(rule, &listener) }
+                }));
+                count += others.count();
             }
         }
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        seen.iter_mut().filter_map(|rule| rule.site.as_mut()).for_each(|site| site.rules = count);
         seen.retain(|rule| rule.actions.iter().any(|action| names_one_of(action, groups)));
         Ok(seen)
     }
@@ -207,6 +214,52 @@ impl TrafficRouter for InProcess {
             });
         }
         Ok(seen)
+    }
+
+    async fn routes(&self, wanted: &[RouteAt]) -> Result<Vec<RouteSeen>, Fault> {
+        let mut seen = Vec::new();
+        for at in wanted {
+            let asked =
+                world::DescribeRules { listener_arn: Some(routes::listener(at)), ..world::DescribeRules::default() };
+            let rules = self.call(|world| world.describe_rules(&asked))?;
+            seen.push(match routes::at_place(at, &rules) {
+                None => RouteSeen::Absent,
+                Some((rule, true)) => RouteSeen::Ours(RuleSeen {
+                    rule: RuleRef { arn: RuleArn::new(rule.rule_arn.clone()), place: RulePlace::Rule },
+                    label: format!("{} with {}", at.label, at.name),
+                    actions: rule.actions.iter().map(action_seen).collect(),
+                    site: None,
+                }),
+                Some((rule, false)) => RouteSeen::Taken { by: format!("rule {}", rule.priority) },
+            });
+        }
+        Ok(seen)
+    }
+
+    async fn create_route(&self, at: &RouteAt, actions: &[Action], rollout: &RolloutId) -> Outcome {
+        let beside = match at.beside.place {
+            RulePlace::Rule => {
+                let rule_arns = vec![at.beside.arn.as_str().to_owned()];
+                let asked = world::DescribeRules { rule_arns, ..world::DescribeRules::default() };
+                match self.call(|world| world.describe_rules(&asked)) {
+                    Ok(rules) => rules.into_iter().next(),
+                    Err(fault) => return Outcome::NotApplied { fault },
+                }
+            }
+            RulePlace::DefaultAction => None,
+        };
+        let create = world::CreateRule {
+            listener_arn: routes::listener(at),
+            priority: Some(at.priority),
+            conditions: routes::conditions(beside.as_ref(), &at.matches),
+            actions: actions.iter().map(action_written).collect(),
+            tags: vec![world::Tag { key: "tidegate:rollout".to_owned(), value: rollout.to_string() }],
+        };
+        self.change(|world| world.create_rule(create).map(|_| ()))
+    }
+
+    async fn delete_route(&self, rule: &RuleRef) -> Outcome {
+        self.change(|world| world.delete_rule(rule.arn.as_str()))
     }
 
     async fn health(&self, group: &TargetGroupArn) -> Result<Health, Fault> {
@@ -255,7 +308,7 @@ fn rule_seen(rule: &world::Rule, listener: &world::Listener) -> RuleSeen {
         rule: RuleRef { arn: RuleArn::new(rule.rule_arn.clone()), place: RulePlace::Rule },
         label: format!("{}:{} rule {}", listener.protocol, listener.port, rule.priority),
         actions: rule.actions.iter().map(action_seen).collect(),
-        site: Some(Site { port: listener.port }),
+        site: None,
     }
 }
 
@@ -264,7 +317,7 @@ fn default_seen(listener: &world::Listener) -> RuleSeen {
         rule: RuleRef { arn: RuleArn::new(listener.listener_arn.clone()), place: RulePlace::DefaultAction },
         label: format!("{}:{} default", listener.protocol, listener.port),
         actions: listener.default_actions.iter().map(action_seen).collect(),
-        site: Some(Site { port: listener.port }),
+        site: None,
     }
 }
 

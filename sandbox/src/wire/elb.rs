@@ -18,6 +18,7 @@ pub(super) enum Operation {
     CreateLoadBalancer,
     CreateRule,
     CreateTargetGroup,
+    DeleteRule,
     DeregisterTargets,
     DescribeListeners,
     DescribeLoadBalancers,
@@ -51,7 +52,17 @@ pub(super) fn calls(operation: Operation, input: &Value, account: &Account) -> V
             on("CreateTargetGroup", account.elb(&format!("targetgroup/{}/*", given("Name"))))
         }
         Operation::CreateListener => on("CreateListener", given("LoadBalancerArn")),
-        Operation::CreateRule => on("CreateRule", given("ListenerArn")),
+        Operation::CreateRule => {
+            let mut calls = on("CreateRule", given("ListenerArn"));
+            // Tags are asked for apart, on a rule that does not exist yet.
+            if !input["Tags"].is_null() {
+                let rule = given("ListenerArn").replacen(":listener/", ":listener-rule/", 1) + "/*";
+                let tags = Call::new(SERVICE, "AddTags", [rule]);
+                calls.push(tags.with("elasticloadbalancing:CreateAction", ["CreateRule".to_owned()]));
+            }
+            calls
+        }
+        Operation::DeleteRule => on("DeleteRule", given("RuleArn")),
         Operation::ModifyListener => on("ModifyListener", given("ListenerArn")),
         Operation::ModifyRule => on("ModifyRule", given("RuleArn")),
         Operation::ModifyTargetGroupAttributes => on("ModifyTargetGroupAttributes", given("TargetGroupArn")),
@@ -85,6 +96,10 @@ pub(super) fn perform(operation: Operation, input: &Value, world: &mut World) ->
             page(input, "Listeners", found)?
         }
         Operation::CreateRule => json!({ "Rules": [world.create_rule(shape(input, INVALID)?)?] }),
+        Operation::DeleteRule => {
+            world.delete_rule(required(input, "RuleArn", INVALID)?)?;
+            json!({})
+        }
         Operation::ModifyRule => json!({ "Rules": [world.modify_rule(shape(input, INVALID)?)?] }),
         Operation::DescribeRules => {
             let found = world.describe_rules(&shape(input, INVALID)?)?;

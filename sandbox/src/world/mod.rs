@@ -39,9 +39,10 @@ pub use ecs::{
 };
 pub use elb::{
     Action, Attribute, AvailabilityZone, ConditionValues, CreateListener, CreateRule, CreateTargetGroup,
-    DescribeListeners, DescribeLoadBalancers, DescribeRules, DescribeTargetGroups, ForwardConfig, Listener,
-    LoadBalancer, LoadBalancerState, Matcher, ModifyListener, ModifyRule, Rule, RuleCondition, TargetDescription,
-    TargetGroup, TargetGroupStickinessConfig, TargetGroupTuple, TargetHealth, TargetHealthDescription,
+    DescribeListeners, DescribeLoadBalancers, DescribeRules, DescribeTargetGroups, ForwardConfig, HttpHeaderConfig,
+    Listener, LoadBalancer, LoadBalancerState, Matcher, ModifyListener, ModifyRule, Rule, RuleCondition, Tag,
+    TargetDescription, TargetGroup, TargetGroupStickinessConfig, TargetGroupTuple, TargetHealth,
+    TargetHealthDescription,
 };
 pub use errors::{ApiError, ApiFamily, ApiResult};
 pub use events::EmittedEvent;

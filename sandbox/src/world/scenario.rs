@@ -130,6 +130,7 @@ impl Estate {
             priority: Some(10),
             conditions: vec![condition],
             actions: vec![forward],
+            ..CreateRule::default()
         };
         let rule_arn = world.create_rule(rule)?.rule_arn;
         let task_definition_arn = self.register_revision(world, "1.0.0", Behaviour::default())?;
@@ -149,6 +150,7 @@ impl Estate {
             listener_arn: listener_arn.clone(),
             host,
             path: "/".to_owned(),
+            headers: Vec::new(),
             requests_per_second: self.requests_per_second,
             shape: self.shape,
         });

@@ -13,7 +13,8 @@ use crate::fault::{Fault, Obstacle, Outcome};
 use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskDefinitionArn};
 use crate::machine::effect::Announcement;
 use crate::observation::{
-    Action, AlarmState, Blueprint, GroupSeen, Health, RevisionSeen, RuleRef, RuleSeen, Scaling, ServiceSeen,
+    Action, AlarmState, Blueprint, GroupSeen, Health, RevisionSeen, RouteAt, RouteSeen, RuleRef, RuleSeen, Scaling,
+    ServiceSeen,
 };
 use crate::ports::{
     Announcer, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, Unfinished, WakeUps,
@@ -78,6 +79,18 @@ impl TrafficRouter for Absent {
 
     async fn rules(&self, _: &[RuleRef]) -> Result<Vec<RuleSeen>, Fault> {
         Err(no(ELB))
+    }
+
+    async fn routes(&self, _: &[RouteAt]) -> Result<Vec<RouteSeen>, Fault> {
+        Err(no(ELB))
+    }
+
+    async fn create_route(&self, _: &RouteAt, _: &[Action], _: &RolloutId) -> Outcome {
+        not_applied(ELB)
+    }
+
+    async fn delete_route(&self, _: &RuleRef) -> Outcome {
+        not_applied(ELB)
     }
 
     async fn health(&self, _: &TargetGroupArn) -> Result<Health, Fault> {

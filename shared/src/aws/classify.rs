@@ -76,7 +76,8 @@ const GONE: [&str; 13] = [
 ];
 
 /// Codes of quotas that are used up.
-const LIMIT: [&str; 5] = [
+const LIMIT: [&str; 6] = [
+    "TooManyRules",
     "LimitExceededException",
     "LimitExceeded",
     "TooManyTargets",
@@ -85,7 +86,8 @@ const LIMIT: [&str; 5] = [
 ];
 
 /// Codes of lost races.
-const CONFLICT: [&str; 5] = [
+const CONFLICT: [&str; 6] = [
+    "PriorityInUse",
     "ConditionalCheckFailedException",
     "TransactionConflictException",
     "ConflictException",

@@ -31,7 +31,8 @@ use crate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskDefinition
 use crate::machine::Now;
 use crate::machine::effect::Announcement;
 use crate::observation::{
-    Action, AlarmState, Blueprint, GroupSeen, Health, RevisionSeen, RuleRef, RuleSeen, Scaling, ServiceSeen,
+    Action, AlarmState, Blueprint, GroupSeen, Health, RevisionSeen, RouteAt, RouteSeen, RuleRef, RuleSeen, Scaling,
+    ServiceSeen,
 };
 use crate::ports::{
     Announcer, Clock, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, Unfinished,
@@ -119,6 +120,23 @@ impl<W: Sync, R: TrafficRouter, M: Sync, S: Sync, Q: Sync, A: Sync> TrafficRoute
 
     fn rules(&self, rules: &[RuleRef]) -> impl Future<Output = Result<Vec<RuleSeen>, Fault>> + Send {
         self.router.rules(rules)
+    }
+
+    fn routes(&self, routes: &[RouteAt]) -> impl Future<Output = Result<Vec<RouteSeen>, Fault>> + Send {
+        self.router.routes(routes)
+    }
+
+    fn create_route(
+        &self,
+        at: &RouteAt,
+        actions: &[Action],
+        rollout: &RolloutId,
+    ) -> impl Future<Output = Outcome> + Send {
+        self.router.create_route(at, actions, rollout)
+    }
+
+    fn delete_route(&self, rule: &RuleRef) -> impl Future<Output = Outcome> + Send {
+        self.router.delete_route(rule)
     }
 
     fn health(&self, group: &TargetGroupArn) -> impl Future<Output = Result<Health, Fault>> + Send {

@@ -7,6 +7,7 @@ mod discover;
 mod door;
 mod operator;
 mod perform;
+mod routes;
 mod start;
 
 use futures_util::future::join;

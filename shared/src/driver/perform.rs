@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::{join, join_all, join3};
+use futures_util::future::{join, join_all, join3, join4};
 use jiff::SignedDuration;
 
 use super::{Driver, OPERATION, Reach, World};
@@ -94,10 +94,13 @@ impl<P: World> Driver<'_, P> {
         let names = [baseline.stable.service.name(), baseline.canary.service.name()];
         let refs = |rules: &[RuleSeen]| -> Vec<RuleRef> { rules.iter().map(|rule| rule.rule.clone()).collect() };
         let (rules, preview) = (refs(&baseline.rules), refs(&baseline.preview));
-        let ((services, rules, preview), (stable_health, canary_health, alarms)) = join(
-            join3(self.ports.services(cluster, &names), self.rules_left(&rules), async {
-                if preview.is_empty() { Ok(Vec::new()) } else { self.ports.rules(&preview).await }
-            }),
+        let ((services, rules, preview, routes), (stable_health, canary_health, alarms)) = join(
+            join4(
+                self.ports.services(cluster, &names),
+                self.rules_left(&rules),
+                async { if preview.is_empty() { Ok(Vec::new()) } else { self.ports.rules(&preview).await } },
+                self.routes(&baseline.routes),
+            ),
             join3(
                 self.ports.health(&baseline.stable.group),
                 self.ports.health(&baseline.canary.group),
@@ -115,6 +118,7 @@ impl<P: World> Driver<'_, P> {
             canary_health: canary_health.into(),
             rules: rules.into(),
             preview: preview.into(),
+            routes: routes.into(),
             alarms: alarms.into(),
         }
     }
@@ -160,11 +164,17 @@ impl<P: World> Driver<'_, P> {
             return outcome;
         }
         match write {
-            Write::SetWeights { rules, .. } | Write::Preview { rules } => match self.as_expected(rules).await {
-                Ok(()) => self.write_rules(rules).await,
-                Err(fault) => Outcome::NotApplied { fault },
-            },
+            Write::SetWeights { rules, .. } | Write::Preview { rules } | Write::OpenRoutes { rules } => {
+                match self.as_expected(rules).await {
+                    Ok(()) => self.write_rules(rules).await,
+                    Err(fault) => Outcome::NotApplied { fault },
+                }
+            }
             Write::GoHome { rules } => self.write_rules(rules).await,
+            Write::CreateRoutes { routes } => self.create_routes(id, routes).await,
+            Write::DeleteRoutes { routes, unless_weighted } => {
+                self.delete_routes(routes, unless_weighted.as_ref()).await
+            }
             Write::Deploy { service, revision, tasks } => self.ports.deploy(service, revision, *tasks).await,
             Write::Scale { service, tasks, unless_weighted } => {
                 let precondition = match unless_weighted {
@@ -216,20 +226,25 @@ impl<P: World> Driver<'_, P> {
         }
     }
 
-    /// All rules at once; one unknown makes the whole unknown, one refused makes it refused.
+    /// All rules at once.
     async fn write_rules(&self, writes: &[RuleWrite]) -> Outcome {
-        let answers = join_all(writes.iter().map(|write| self.ports.write(&write.rule, &write.actions))).await;
-        let rank = |outcome: &Outcome| match outcome {
-            Outcome::Applied => 0,
-            Outcome::NotApplied { fault: Fault::Transient { .. } | Fault::Conflict { .. } } => 1,
-            Outcome::NotApplied { fault: Fault::Permanent { .. } } => 2,
-            Outcome::Unknown { .. } => 3,
-        };
-        answers.into_iter().max_by_key(rank).unwrap_or(Outcome::Applied)
+        worst(join_all(writes.iter().map(|write| self.ports.write(&write.rule, &write.actions))).await)
     }
 }
 
-fn weight_of(action: &Action, group: &TargetGroupArn) -> u32 {
+/// One unknown makes the whole unknown, one refused makes it refused.
+pub(super) fn worst(answers: Vec<Outcome>) -> Outcome {
+    let rank = |outcome: &Outcome| match outcome {
+        Outcome::Applied => 0,
+        Outcome::NotApplied { fault: Fault::Transient { .. } | Fault::Conflict { .. } } => 1,
+        Outcome::NotApplied { fault: Fault::Permanent { .. } } => 2,
+        Outcome::Unknown { .. } => 3,
+    };
+    answers.into_iter().max_by_key(rank).unwrap_or(Outcome::Applied)
+}
+
+/// Returns a group's weight in an action.
+pub(super) fn weight_of(action: &Action, group: &TargetGroupArn) -> u32 {
     match action {
         Action::Forward { groups, .. } => groups.iter().filter(|(named, _)| named == group).map(|(_, w)| *w).sum(),
         Action::Other { .. } => 0,

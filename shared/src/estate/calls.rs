@@ -17,7 +17,7 @@ pub fn look(spec: &RolloutSpec, places: &[RulePlace]) -> Vec<Asked> {
         (u32::from(has(places, RulePlace::Rule)), u32::from(has(places, RulePlace::DefaultAction)));
     some([
         ("DescribeServices", 1),
-        ("DescribeRules", rules),
+        ("DescribeRules", rules + u32::from(!spec.strategy.routes().is_empty())),
         ("DescribeListeners", listeners),
         ("DescribeTargetHealth", 2),
         ("DescribeAlarms", alarms),
@@ -32,6 +32,16 @@ pub fn least(step: &Step, spec: &RolloutSpec, places: &[RulePlace]) -> Vec<Asked
         Step::Deploy { .. } | Step::Scale { .. } => some([("UpdateService", 1), ("look", 1)]),
         Step::SetWeight { .. } => {
             some([("ModifyRule", of(RulePlace::Rule)), ("ModifyListener", of(RulePlace::DefaultAction)), ("look", 1)])
+        }
+        // Made, read back, opened, read back.
+        Step::HeaderRoute { .. } => {
+            let rules = of(RulePlace::Rule).saturating_add(of(RulePlace::DefaultAction));
+            some([("CreateRule", rules), ("ModifyRule", rules), ("look", 2)])
+        }
+        Step::RemoveRoutes => {
+            let rules = of(RulePlace::Rule).saturating_add(of(RulePlace::DefaultAction));
+            let routes = u32::try_from(spec.strategy.routes().len()).unwrap_or(u32::MAX);
+            some([("DeleteRule", rules.saturating_mul(routes)), ("look", 1)])
         }
         Step::Preview { .. } => some([("ModifyListener", 1), ("look", 1)]),
         Step::Pause { duration, limit: _ } => some([("look", looks(duration.unwrap_or_default()))]),

@@ -2,6 +2,7 @@
 
 pub mod calls;
 mod init;
+mod routes;
 mod rules;
 mod twins;
 mod window;
@@ -15,7 +16,7 @@ pub use self::window::is_fast;
 use crate::api::{PlanReport, PlannedStep};
 use crate::fault::Refusal;
 use crate::ids::{AlarmArn, TaskDefinitionArn};
-use crate::observation::{AlarmState, Estate, RulePlace};
+use crate::observation::{AlarmState, Estate, RouteAt, RulePlace};
 use crate::plan::{Plan, Step};
 use crate::rollout::{Baseline, Origin, Promotion, Side, Track};
 use crate::spec::policy::OnFreeze;
@@ -31,11 +32,11 @@ pub fn baseline(spec: &RolloutSpec, estate: &Estate) -> Result<Baseline, Vec<Ref
 /// As `baseline`, for a rollout that is asked for with a reason of its own: a restart rolls out what stable runs, and
 /// an undo does not wait until what it leads away from is well.
 pub fn baseline_for(spec: &RolloutSpec, estate: &Estate, origin: &Origin) -> Result<Baseline, Vec<Refusal>> {
-    let Inspection { refusals, roles, revision, alarms, .. } = inspect(spec, estate, origin);
+    let Inspection { refusals, roles, revision, routes, alarms, .. } = inspect(spec, estate, origin);
     let (preview, rules) = rules::apart(&estate.rules, spec.strategy.preview());
     match (roles, revision) {
         (Some((stable, canary)), Some(revision)) if refusals.is_empty() => {
-            Ok(Baseline { stable, canary, revision, rules, preview, alarms })
+            Ok(Baseline { stable, canary, revision, rules, preview, routes, alarms })
         }
         (Some(_) | None, Some(_) | None) => Err(refusals),
     }
@@ -85,6 +86,7 @@ struct Inspection {
     rules: Vec<String>,
     /// Which call writes each of them.
     places: Vec<RulePlace>,
+    routes: Vec<RouteAt>,
     alarms: BTreeMap<String, AlarmArn>,
 }
 
@@ -109,8 +111,14 @@ fn inspect(spec: &RolloutSpec, estate: &Estate, origin: &Origin) -> Inspection {
     }
     let roles = roles.map(|(stable, canary)| (stable.side, canary.side));
     let (_, production) = rules::apart(&estate.rules, spec.strategy.preview());
+    let routes = match &roles {
+        Some((stable, _)) => {
+            routes::planned(&spec.strategy.routes(), &production, &stable.load_balancer, &mut refusals)
+        }
+        None => Vec::new(),
+    };
     let places = production.iter().map(|rule| rule.rule.place).collect();
-    Inspection { refusals, roles, revision, rules: traffic.labels, places, alarms }
+    Inspection { refusals, roles, revision, rules: traffic.labels, places, routes, alarms }
 }
 
 fn revision(spec: &RolloutSpec, estate: &Estate, refusals: &mut Vec<Refusal>) -> Option<TaskDefinitionArn> {

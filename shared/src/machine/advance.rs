@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, RuleWrite, Transition, Weighted, Write};
 use super::gate::{self, Shut};
-use super::{Now, announce, background, deadline, drift, freeze, home, look, patience, preview};
+use super::{Now, announce, background, deadline, drift, freeze, home, look, patience, preview, route};
 use crate::analysis::{self, CanaryDimensions, MeasureRequest, Verdict};
 use crate::fault::{Fault, Obstacle};
 use crate::ids::TargetGroupArn;
@@ -90,10 +90,15 @@ pub enum Progress {
 fn held_back(rollout: &Rollout) -> bool {
     let thin = rollout.waits.thin.is_some();
     match rollout.current() {
-        Step::SetWeight { .. } | Step::Pause { .. } | Step::Analysis { .. } | Step::Bake { .. } => thin,
+        Step::SetWeight { .. }
+        | Step::HeaderRoute { .. }
+        | Step::Pause { .. }
+        | Step::Analysis { .. }
+        | Step::Bake { .. } => thin,
         Step::Deploy { .. }
         | Step::Scale { .. }
         | Step::Preview { .. }
+        | Step::RemoveRoutes
         | Step::Watch { .. }
         | Step::Promote
         | Step::CleanUp { .. } => false,
@@ -145,6 +150,8 @@ fn begin_step(rollout: &mut Rollout, now: Now) -> StepState {
         | Step::Scale { .. }
         | Step::Preview { .. }
         | Step::Watch { .. }
+        | Step::HeaderRoute { .. }
+        | Step::RemoveRoutes
         | Step::SetWeight { .. }
         | Step::Promote => working,
         Step::Pause { duration, .. } => StepState::Waiting { until: duration.map(|duration| now.at + duration) },
@@ -166,6 +173,8 @@ fn within_the_step(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -
         Step::Deploy { tasks } | Step::Scale { tasks } => provide(rollout, tasks, now, effects),
         Step::SetWeight { canary, needs } => shift(rollout, canary, needs, now, effects),
         Step::Preview { needs } => preview::show(rollout, needs, now, effects),
+        Step::HeaderRoute { name, needs } => route::open(rollout, &name, needs, now, effects),
+        Step::RemoveRoutes => route::close(rollout, now, effects),
         Step::Pause { .. } => pause(rollout, now, effects),
         Step::Analysis { .. } => measure(rollout, now, effects),
         Step::Watch { metrics } => {
@@ -373,7 +382,12 @@ pub fn perform(rollout: &mut Rollout, write: Write, now: Now, effects: &mut Vec<
     let (homeward, canary) = match write {
         Write::GoHome { .. } => (true, None),
         Write::SetWeights { canary, .. } => (false, Some(canary)),
-        Write::Preview { .. } | Write::Deploy { .. } | Write::Scale { .. } => (false, None),
+        Write::Preview { .. }
+        | Write::CreateRoutes { .. }
+        | Write::OpenRoutes { .. }
+        | Write::DeleteRoutes { .. }
+        | Write::Deploy { .. }
+        | Write::Scale { .. } => (false, None),
     };
     let too_early = rollout.trouble.as_ref().is_some_and(|trouble| now.at < trouble.retry_at);
     if too_early || (rollout.in_flight.is_some() && !homeward) {

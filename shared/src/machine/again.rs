@@ -39,12 +39,12 @@ pub fn passed_by_a_retry(home: &Rollout, plan: &Plan) -> Option<BTreeSet<usize>>
                 needs_tasks |= wanted;
                 !wanted
             }
-            Step::Preview { .. } => {
+            Step::Preview { .. } | Step::HeaderRoute { .. } => {
                 needs_tasks = true;
                 false
             }
             Step::Pause { .. } | Step::Analysis { .. } => true,
-            Step::Watch { .. } | Step::Bake { .. } | Step::Promote | Step::CleanUp { .. } => false,
+            Step::RemoveRoutes | Step::Watch { .. } | Step::Bake { .. } | Step::Promote | Step::CleanUp { .. } => false,
         };
         if passes {
             skipped.insert(index);
@@ -58,6 +58,8 @@ fn gives_tasks(step: &Step) -> bool {
         Step::Deploy { .. } | Step::Scale { .. } => true,
         Step::SetWeight { .. }
         | Step::Preview { .. }
+        | Step::HeaderRoute { .. }
+        | Step::RemoveRoutes
         | Step::Pause { .. }
         | Step::Analysis { .. }
         | Step::Watch { .. }

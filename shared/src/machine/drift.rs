@@ -1,5 +1,6 @@
 //! What somebody else did to the things that a rollout moves.
 
+use super::route;
 use crate::ids::TargetGroupArn;
 use crate::observation::{Action, Observation, RuleSeen, ServiceSeen};
 use crate::rollout::{CanaryAsk, Preview, Rollout, Side};
@@ -52,7 +53,8 @@ pub fn found(rollout: &Rollout, seen: &Observation) -> Option<String> {
         Some(format!("alarm {gone} does not exist any more"))
     };
     let preview = || seen.preview.known().and_then(|rules| of_preview(rollout, rules));
-    rules.or_else(preview).or_else(stable).or_else(canary).or_else(alarms)
+    let routes = || route::drifted(rollout, seen);
+    rules.or_else(preview).or_else(routes).or_else(stable).or_else(canary).or_else(alarms)
 }
 
 /// Whether the last look shows nothing stranger than a share from before a write that was applied: a stale read, or

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::MeasureRequest;
 use crate::ids::{RolloutId, ServiceArn, TargetGroupArn, TaskDefinitionArn};
-use crate::observation::{Action, RuleRef};
+use crate::observation::{Action, RouteAt, RuleRef};
 use crate::weight::Weight;
 
 /// One thing to do.
@@ -58,6 +58,23 @@ pub enum Write {
         /// The whole action list of each rule.
         rules: Vec<RuleWrite>,
     },
+    /// Rules for header routes, as harmless as the managed rules beside them; those that are there are left alone.
+    CreateRoutes {
+        /// Where, and what.
+        routes: Vec<RouteWrite>,
+    },
+    /// Header routes to the canary.
+    OpenRoutes {
+        /// The whole action list of each rule.
+        rules: Vec<RuleWrite>,
+    },
+    /// No rule of a header route.
+    DeleteRoutes {
+        /// Where.
+        routes: Vec<RouteAt>,
+        /// Re-read just before: not while the rule sends requests to this group.
+        unless_weighted: Option<Weighted>,
+    },
     /// A revision and a count on a service.
     Deploy {
         /// The service.
@@ -88,6 +105,16 @@ pub struct RuleWrite {
     pub actions: Vec<Action>,
     /// What must be there just before; `None` writes whatever is there (the way home).
     pub only_if: Option<Vec<Action>>,
+}
+
+/// A rule for a header route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteWrite {
+    /// Where.
+    pub at: RouteAt,
+    /// The whole action list that it is born with.
+    pub actions: Vec<Action>,
 }
 
 /// The precondition of taking capacity away.
@@ -150,6 +177,9 @@ impl std::fmt::Display for Write {
             Self::SetWeights { canary, .. } => write!(f, "weights {canary} %"),
             Self::GoHome { .. } => write!(f, "weights home"),
             Self::Preview { .. } => write!(f, "the preview to the canary"),
+            Self::CreateRoutes { routes } => write!(f, "create {} header rules", routes.len()),
+            Self::OpenRoutes { rules } => write!(f, "{} header rules to the canary", rules.len()),
+            Self::DeleteRoutes { routes, .. } => write!(f, "delete {} header rules", routes.len()),
             Self::Deploy { service, revision, tasks } => {
                 write!(f, "deploy {} × {tasks} on {}", revision.short(), service.name())
             }

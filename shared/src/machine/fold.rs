@@ -429,6 +429,8 @@ fn promote(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcom
                 Step::Deploy { .. }
                 | Step::Scale { .. }
                 | Step::Preview { .. }
+                | Step::HeaderRoute { .. }
+                | Step::RemoveRoutes
                 | Step::SetWeight { .. }
                 | Step::Pause { .. }
                 | Step::Watch { .. }

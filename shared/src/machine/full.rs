@@ -63,7 +63,7 @@ fn passes_over(plan: &Plan, cursor: usize) -> BTreeSet<usize> {
     let mut passed = BTreeSet::new();
     for (index, step) in plan.steps.iter().enumerate().skip(cursor).rev() {
         let passes = match step {
-            Step::Pause { .. } | Step::Analysis { .. } => true,
+            Step::Pause { .. } | Step::Analysis { .. } | Step::HeaderRoute { .. } => true,
             Step::SetWeight { canary, .. } if *canary != Weight::FULL => true,
             // The preview goes with the traffic: both show one side when the rollout is over.
             Step::SetWeight { .. } | Step::Preview { .. } => {
@@ -71,7 +71,7 @@ fn passes_over(plan: &Plan, cursor: usize) -> BTreeSet<usize> {
                 false
             }
             Step::Deploy { .. } | Step::Scale { .. } => !std::mem::take(&mut needs_tasks),
-            Step::Watch { .. } | Step::Bake { .. } | Step::Promote | Step::CleanUp { .. } => false,
+            Step::RemoveRoutes | Step::Watch { .. } | Step::Bake { .. } | Step::Promote | Step::CleanUp { .. } => false,
         };
         if passes {
             passed.insert(index);

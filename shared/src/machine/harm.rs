@@ -1,6 +1,6 @@
 //! What the canary does to users that no alarm has to say.
 
-use super::{drift, thin};
+use super::{drift, route, thin};
 use crate::observation::{Observation, ServiceSeen};
 use crate::rollout::{CanaryAsk, Rollout};
 use crate::weight::Weight;
@@ -14,7 +14,8 @@ pub fn found(rollout: &Rollout, seen: &Observation) -> Option<String> {
 /// A share of traffic goes to nobody, and home could carry it.
 fn without_targets(rollout: &Rollout, seen: &Observation) -> Option<String> {
     let (home, canary) = (seen.stable_health.known()?, seen.canary_health.known()?);
-    let share = drift::shares(rollout, seen.rules.known()?).ok()?.into_iter().max()?;
+    let weight = drift::shares(rollout, seen.rules.known()?).ok()?.into_iter().max()?;
+    let share = weight.max(route::largest(rollout, seen));
     (share > Weight::ZERO && canary.healthy == 0 && home.healthy > 0)
         .then(|| format!("it has {share} % of the traffic and no healthy target"))
 }

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::effect::{Effect, RuleWrite, Transition, Weighted, Write};
 use super::gate::{self, Shut};
-use super::{Now, advance, announce, gone, look, preview};
+use super::{Now, advance, announce, gone, look, preview, route};
 use crate::fault::{Fault, Obstacle};
 use crate::observation::{Health, Observation, Read, RuleSeen};
 use crate::rollout::{AbortReason, CanaryAsk, Homeward, Phase, Preview, Rollout};
@@ -13,6 +13,7 @@ use crate::weight::Weight;
 /// Turns the rollout home, and writes the baseline at once, even while another batch is in the air.
 pub fn turn(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut Vec<Effect>) {
     let message = format!("{} goes home: {reason}", rollout.spec.name);
+    let production = production_moved(rollout);
     let never_had_traffic = never_had_traffic(rollout);
     let nothing_to_write = nothing_to_write(rollout);
     let held = positively_worse(rollout.seen.as_ref());
@@ -32,7 +33,9 @@ pub fn turn(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut 
             effects.push(announce(rollout, Transition::RollbackBlocked, format!("home is held: {why}"), now));
         }
         Homeward::Weights if nothing_to_write => {}
-        Homeward::Weights | Homeward::Draining { .. } => write_home(rollout, !never_had_traffic, now, effects),
+        Homeward::Weights | Homeward::Draining { .. } => {
+            write_home(rollout, production, route::way_home(rollout), now, effects);
+        }
     }
 }
 
@@ -47,24 +50,24 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
         return;
     }
     let Phase::Aborting { reason, since, home, overtaken } = rollout.phase.clone() else { return };
-    let Some(Arrived { seen, production, preview }) = known(rollout) else {
+    let Some(Arrived { seen, production, preview, astray }) = known(rollout) else {
         if gone::give_up(rollout, now, effects) {
             return;
         }
         // No read stands in the way: a write home that is not known to have worked is repeated without one.
         if rollout.trouble.is_some() && home == Homeward::Weights {
-            let production = !never_had_traffic(rollout);
-            write_home(rollout, production, now, effects);
+            write_home(rollout, production_moved(rollout), route::way_home(rollout), now, effects);
         }
         return look::ask(rollout, now, effects);
     };
     let held = positively_worse(Some(&seen));
-    if !(production && preview) && gone::give_up(rollout, now, effects) {
+    let arrived = production && preview && astray.is_empty();
+    if !arrived && gone::give_up(rollout, now, effects) {
         return;
     }
-    if !(production && preview) {
+    if !arrived {
         // The preview carries no users: nothing holds it.
-        let held = held.filter(|_| !production);
+        let held = held.filter(|_| !production || !astray.is_empty());
         let next = match (held, home) {
             (Some(why), Homeward::Held { .. }) => Homeward::Held { why },
             // It was home, and somebody moved it to the side that is well.
@@ -75,7 +78,7 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
             // Only what was positively seen before the first write holds it; a write that went out is finished.
             (Some(_), Homeward::Weights)
             | (None, Homeward::Weights | Homeward::Held { .. } | Homeward::Draining { .. }) => {
-                write_home(rollout, !production, now, effects);
+                write_home(rollout, !production, astray, now, effects);
                 Homeward::Weights
             }
         };
@@ -112,7 +115,11 @@ pub fn advance(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
             look::ask_if_older(rollout, look::POLL, now, effects);
         }
     } else if alone {
-        take_the_canary_away(rollout, &seen, reason, now, effects);
+        match route::removal(rollout, &seen) {
+            Ok(None) => take_the_canary_away(rollout, &seen, reason, now, effects),
+            Ok(Some(write)) => advance::perform(rollout, write, now, effects),
+            Err(_) => look::ask(rollout, now, effects),
+        }
         if drained && rollout.in_flight.is_none() {
             gone::give_up(rollout, now, effects);
         }
@@ -126,6 +133,8 @@ struct Arrived {
     seen: Observation,
     production: bool,
     preview: bool,
+    /// Header routes that still lead to the canary, and what leads them home.
+    astray: Vec<RuleWrite>,
 }
 
 /// Returns the last look that counts and shows the rules.
@@ -133,7 +142,8 @@ fn known(rollout: &Rollout) -> Option<Arrived> {
     let seen = look::known(rollout)?;
     let rules = seen.rules.known()?;
     let production = gone::home_on_what_is_left(rollout, rules);
-    Some(Arrived { seen: seen.clone(), production, preview: preview::is_home(rollout, seen)? })
+    let (preview, astray) = (preview::is_home(rollout, seen)?, route::astray(rollout, seen)?);
+    Some(Arrived { seen: seen.clone(), production, preview, astray })
 }
 
 /// Whether the rules are as they were before the rollout: what is in the air on the way home is then not its own write.
@@ -142,7 +152,11 @@ pub fn nothing_to_write(rollout: &Rollout) -> bool {
 }
 
 fn never_had_traffic(rollout: &Rollout) -> bool {
-    rollout.commanded == Weight::ZERO && rollout.verified == Weight::ZERO
+    !production_moved(rollout) && rollout.routes.open.is_empty()
+}
+
+fn production_moved(rollout: &Rollout) -> bool {
+    rollout.commanded != Weight::ZERO || rollout.verified != Weight::ZERO
 }
 
 /// The revision that went home keeps no task, whatever the service had before: it is the one that runs there.
@@ -183,12 +197,12 @@ fn take_the_canary_away(
 }
 
 /// The recorded baseline, verbatim, whatever stands there. Production is left alone where it never moved.
-fn write_home(rollout: &mut Rollout, production: bool, now: Now, effects: &mut Vec<Effect>) {
+fn write_home(rollout: &mut Rollout, production: bool, routes: Vec<RuleWrite>, now: Now, effects: &mut Vec<Effect>) {
     let production = rollout.baseline.rules.iter().filter(|_| production);
     let preview = rollout.baseline.preview.iter().filter(|_| !rollout.preview.is_at_stable());
     let verbatim =
         |rule: &RuleSeen| RuleWrite { rule: rule.rule.clone(), actions: rule.actions.clone(), only_if: None };
-    let rules: Vec<RuleWrite> = production.chain(preview).map(verbatim).collect();
+    let rules: Vec<RuleWrite> = production.chain(preview).map(verbatim).chain(routes).collect();
     if !rules.is_empty() {
         advance::perform(rollout, Write::GoHome { rules }, now, effects);
     }

@@ -23,6 +23,7 @@ mod look;
 mod patience;
 mod preview;
 pub mod report;
+mod route;
 mod shortage;
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,7 @@ pub use timer::next_wake_up;
 
 use crate::ids::RolloutId;
 use crate::plan::Plan;
-use crate::rollout::{Baseline, CanaryAsk, Phase, Preview, Rollout, SCHEMA, StepState, Timer, Waits, Wishes};
+use crate::rollout::{Baseline, CanaryAsk, Phase, Preview, Rollout, Routes, SCHEMA, StepState, Timer, Waits, Wishes};
 use crate::spec::RolloutSpec;
 use crate::weight::Weight;
 use effect::{Announcement, Effect, Transition};
@@ -133,6 +134,7 @@ impl Rollout {
             verified_at: now.at,
             preview: Preview::default(),
             applied: Weight::ZERO,
+            routes: Routes::default(),
             asked_of_canary: CanaryAsk::Nothing,
             generation: 0,
             answered: 0,

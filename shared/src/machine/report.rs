@@ -305,6 +305,10 @@ fn forward(rollout: &Rollout) -> String {
         (StepState::Working { .. }, Step::Preview { needs }) => {
             format!("the preview to show the canary, with {needs} healthy targets, {healthy} so far")
         }
+        (StepState::Working { .. }, Step::HeaderRoute { name, needs }) => {
+            format!("the header route {name}, with {needs} healthy canary targets, {healthy} so far")
+        }
+        (StepState::Working { .. }, Step::RemoveRoutes) => "the header routes to go".to_owned(),
         (
             StepState::Working { .. },
             Step::Pause { .. } | Step::Analysis { .. } | Step::Watch { .. } | Step::Bake { .. },

@@ -53,6 +53,8 @@ pub fn holds(rollout: &Rollout) -> Option<&Shortage> {
         Step::Deploy { .. } | Step::Scale { .. } => Some(shortage),
         Step::SetWeight { .. }
         | Step::Preview { .. }
+        | Step::HeaderRoute { .. }
+        | Step::RemoveRoutes
         | Step::Pause { .. }
         | Step::Analysis { .. }
         | Step::Watch { .. }

@@ -83,6 +83,23 @@ pub const CONSECUTIVE_ERROR_LIMIT_DEFAULT: u32 = 4;
 /// `minimumSamples`: with none, absence would pass for a value.
 pub const MINIMUM_SAMPLES: RangeInclusive<u32> = 1..=1_000_000_000;
 
+/// Headers of one `setHeaderRoute`, each with one value at least.
+pub const HEADERS_MAX: usize = RULE_VALUES_MAX;
+/// Comparison strings of one condition of a listener rule: Elastic Load Balancing's own limit.
+pub const HEADER_VALUES_MAX: usize = 3;
+/// Comparison strings of all conditions of a listener rule: Elastic Load Balancing's own limit.
+pub const RULE_VALUES_MAX: usize = 5;
+/// Wildcards of all conditions of a listener rule: Elastic Load Balancing's own limit.
+pub const RULE_WILDCARDS_MAX: usize = 5;
+/// Characters of a comparison string.
+pub const HEADER_VALUE_MAX: usize = 128;
+/// A header's name.
+pub const HEADER_PATTERN: &str = "^[A-Za-z0-9!#$%&'+.^_`|~-]{1,40}$";
+/// What a header's value is compared with: ASCII that can be seen, without wildcards and their escape.
+pub const HEADER_VALUE_PATTERN: &str = r"^[ -)+->@-\[\]-~]{1,128}$";
+/// The same, with room for the wildcard.
+pub const HEADER_PREFIX_PATTERN: &str = r"^[ -)+->@-\[\]-~]{1,127}$";
+
 /// Names of rollouts and metrics.
 pub const NAME_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$";
 /// What such a name is.
@@ -109,6 +126,17 @@ pub const DURATION_PATTERN: &str =
 /// Whether it is a name for a rollout or a metric.
 pub fn is_name(text: &str) -> bool {
     text.len() <= 64 && is_word(text) && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+}
+
+/// Whether it is a header's name.
+pub fn is_header(text: &str) -> bool {
+    let of_a_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'+.^_`|~-".contains(&byte);
+    (1..=40).contains(&text.len()) && text.bytes().all(of_a_token)
+}
+
+/// Whether a header's value may be compared with this character.
+pub fn is_of_a_header(char: char) -> bool {
+    (' '..='~').contains(&char) && !matches!(char, '*' | '?' | '\\')
 }
 
 /// Whether it is a cluster's name or ARN.

@@ -6,7 +6,8 @@
 mod blue_green;
 mod document;
 mod error;
-mod limits;
+mod header_route;
+pub(crate) mod limits;
 mod lint;
 mod others;
 pub mod policy;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use self::blue_green::{AutoPromotion, BlueGreenSpec, PreviewSpec};
 pub use self::document::schema;
 pub use self::error::{Mistake, SpecError};
+pub use self::header_route::{HeaderMatch, HeaderRoute, HeaderValue};
 pub use self::lint::{Lint, lint, print, read};
 pub use self::others::{Others, RollbackWindow};
 pub use self::policy::Policies;
@@ -115,6 +117,8 @@ pub enum CanaryStep {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<PauseLimit>,
     },
+    /// Send requests with certain headers to the canary, whatever its weight is.
+    SetHeaderRoute(HeaderRoute),
     /// Judge these metrics before going on.
     Analysis {
         /// Names of `metrics`.
@@ -265,6 +269,14 @@ impl StrategySpec {
         }
     }
 
+    /// Returns the header routes that its steps open, in order.
+    pub fn routes(&self) -> Vec<&HeaderRoute> {
+        match self {
+            Self::Canary(canary) => canary.steps.iter().filter_map(CanaryStep::route).collect(),
+            Self::BlueGreen(_) => Vec::new(),
+        }
+    }
+
     /// Returns where the new revision can be met before it has users.
     pub fn preview(&self) -> Option<PreviewSpec> {
         match self {
@@ -279,7 +291,15 @@ impl CanaryStep {
     fn judged(&self) -> Option<&Vec<String>> {
         match self {
             Self::Analysis { metrics } => Some(metrics),
-            Self::SetWeight(_) | Self::SetCanaryScale(_) | Self::Pause { .. } => None,
+            Self::SetWeight(_) | Self::SetCanaryScale(_) | Self::Pause { .. } | Self::SetHeaderRoute(_) => None,
+        }
+    }
+
+    /// Returns the header route that it opens.
+    fn route(&self) -> Option<&HeaderRoute> {
+        match self {
+            Self::SetHeaderRoute(route) => Some(route),
+            Self::SetWeight(_) | Self::SetCanaryScale(_) | Self::Pause { .. } | Self::Analysis { .. } => None,
         }
     }
 }

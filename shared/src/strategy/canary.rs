@@ -16,6 +16,7 @@ pub fn compile(canary: &CanarySpec, stable_tasks: u32) -> Plan {
             CanaryStep::Pause { duration, limit } => {
                 compiler.steps.push(Step::Pause { duration: *duration, limit: *limit });
             }
+            CanaryStep::SetHeaderRoute(route) => compiler.set_header_route(&route.name),
             CanaryStep::Analysis { metrics } => compiler.steps.push(Step::Analysis { metrics: metrics.clone() }),
         }
     }
@@ -43,7 +44,7 @@ pub fn shortfalls(canary: &CanarySpec, stable_tasks: u32) -> Vec<Shortfall> {
                     shortfalls.push(Shortfall { weight: *weight, has, needs });
                 }
             }
-            CanaryStep::Pause { .. } | CanaryStep::Analysis { .. } => {}
+            CanaryStep::Pause { .. } | CanaryStep::SetHeaderRoute(_) | CanaryStep::Analysis { .. } => {}
         }
     }
     shortfalls
@@ -56,6 +57,7 @@ struct Compiler {
     weight: Weight,
     tasks: u32,
     watching: bool,
+    routed: bool,
     steps: Vec<Step>,
 }
 
@@ -65,7 +67,7 @@ impl Compiler {
         let first = canary.steps.iter().find_map(|step| match step {
             CanaryStep::SetWeight(weight) => Some(tasks(CanaryScale::MatchTrafficWeight, *weight, stable_tasks)),
             CanaryStep::SetCanaryScale(scale) => Some(tasks(*scale, Weight::ZERO, stable_tasks)),
-            CanaryStep::Pause { .. } | CanaryStep::Analysis { .. } => None,
+            CanaryStep::Pause { .. } | CanaryStep::SetHeaderRoute(_) | CanaryStep::Analysis { .. } => None,
         });
         let first = first.unwrap_or_else(|| tasks(CanaryScale::MatchTrafficWeight, Weight::FULL, stable_tasks));
         Self {
@@ -74,6 +76,7 @@ impl Compiler {
             weight: Weight::ZERO,
             tasks: first,
             watching: false,
+            routed: false,
             steps: vec![Step::Deploy { tasks: first }],
         }
     }
@@ -101,6 +104,15 @@ impl Compiler {
             CanaryScale::Replicas(_) | CanaryScale::Percent(_) => tasks(self.scale, weight, self.stable_tasks),
         };
         self.steps.push(Step::SetWeight { canary: weight, needs: weight.of_tasks(required).max(1) });
+        if weight == Weight::FULL && self.routed {
+            self.steps.push(Step::RemoveRoutes);
+        }
+    }
+
+    /// How many requests carry the header nobody knows: all tasks that the canary has are needed.
+    fn set_header_route(&mut self, name: &str) {
+        self.routed = true;
+        self.steps.push(Step::HeaderRoute { name: name.to_owned(), needs: self.tasks });
     }
 
     /// Capacity only grows on the way up: taking it away under traffic is never part of a plan.

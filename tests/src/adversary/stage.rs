@@ -17,7 +17,8 @@ use tidegate::ids::{AlarmArn, RolloutId, ServiceArn, TargetGroupArn, TaskDefinit
 use tidegate::machine::effect::Announcement;
 use tidegate::machine::{self, Now};
 use tidegate::observation::{
-    Action, AlarmState, Blueprint, GroupSeen, Health, RevisionSeen, RuleRef, RuleSeen, Scaling, ServiceSeen,
+    Action, AlarmState, Blueprint, GroupSeen, Health, RevisionSeen, RouteAt, RouteSeen, RuleRef, RuleSeen, Scaling,
+    ServiceSeen,
 };
 use tidegate::ports::{
     Announcer, Clock, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, Unfinished,
@@ -331,6 +332,20 @@ impl TrafficRouter for Stage {
             return Ok(stale);
         }
         self.read(TrafficRouter::rules(&self.inner, rules)).await
+    }
+
+    async fn routes(&self, routes: &[RouteAt]) -> Result<Vec<RouteSeen>, Fault> {
+        self.read(TrafficRouter::routes(&self.inner, routes)).await
+    }
+
+    async fn create_route(&self, at: &RouteAt, actions: &[Action], rollout: &RolloutId) -> Outcome {
+        breath().await;
+        TrafficRouter::create_route(&self.inner, at, actions, rollout).await
+    }
+
+    async fn delete_route(&self, rule: &RuleRef) -> Outcome {
+        breath().await;
+        TrafficRouter::delete_route(&self.inner, rule).await
     }
 
     async fn health(&self, group: &TargetGroupArn) -> Result<Health, Fault> {

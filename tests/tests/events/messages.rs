@@ -8,11 +8,13 @@ use tidegate::analysis::{Found, MeasureRequest, Measured, Query, Reading};
 use tidegate::events::{Arrival, Home, Message, StartRequest, parse};
 use tidegate::fault::{Fault, Obstacle, Outcome};
 use tidegate::ids::{AlarmArn, RolloutId, RuleArn, ServiceArn, TargetGroupArn, TaskArn, TaskDefinitionArn};
-use tidegate::machine::effect::{Announcement, Effect, RuleWrite, Transition, Weighted, Write};
+use tidegate::machine::effect::{Announcement, Effect, RouteWrite, RuleWrite, Transition, Weighted, Write};
 use tidegate::machine::event::{AlarmChange, Command, Event, TaskChange, Verb};
-use tidegate::observation::{Action, AlarmState, Health, Observation, Read, RulePlace, RuleRef, RuleSeen, Site};
+use tidegate::observation::{
+    Action, AlarmState, Health, Observation, Read, RouteAt, RouteSeen, RulePlace, RuleRef, RuleSeen, Site,
+};
 use tidegate::rollout::Manner;
-use tidegate::spec::MetricSource;
+use tidegate::spec::{HeaderMatch, HeaderValue, MetricSource};
 use tidegate::weight::Weight;
 
 fn home() -> Home {
@@ -36,7 +38,7 @@ fn events() -> Vec<Event> {
             Action::Other { kind: "authenticate-oidc".to_owned(), body: "{\"a\":1}".to_owned() },
             Action::Forward { order: Some(2), groups: vec![(group, 200)], stickiness: None },
         ],
-        site: Some(Site { port: 80 }),
+        site: Some(Site { port: 80, priority: None, room: 7, values: 1, wildcards: 1, rules: 2 }),
     };
     let observation = Observation {
         generation: u64::MAX,
@@ -46,7 +48,8 @@ fn events() -> Vec<Event> {
         stable_health: Read::Is(Health { healthy: 4, ..Health::default() }),
         canary_health: Read::Is(Health::default()),
         rules: Read::Is(vec![rule.clone()]),
-        preview: Read::Is(vec![rule]),
+        preview: Read::Is(vec![rule.clone()]),
+        routes: Read::Is(vec![RouteSeen::Absent, RouteSeen::Ours(rule), RouteSeen::Taken { by: "x".to_owned() }]),
         alarms: Read::Is(BTreeMap::from([("5xx".to_owned(), AlarmState::InsufficientData)])),
     };
     let readings =
@@ -91,10 +94,20 @@ fn effects(rollout: &RolloutId, measure: &MeasureRequest) -> Vec<Effect> {
     let service = ServiceArn::new("arn:aws:ecs:eu-west-1:012345678901:service/shop/checkout-blue");
     let revision = TaskDefinitionArn::new("arn:aws:ecs:eu-west-1:012345678901:task-definition/checkout:2");
     let weighted = Weighted { group: group.clone() };
+    let at_place = RouteAt {
+        name: "testers".to_owned(),
+        beside: rule.clone(),
+        label: "HTTPS:443".to_owned(),
+        priority: 9,
+        matches: vec![HeaderMatch { header: "x-beta".to_owned(), value: HeaderValue::Prefix("1".to_owned()) }],
+    };
     let writes = [
         Write::SetWeights { canary: Weight::per_mille(125).unwrap(), rules: vec![write(Some(forward(0)))] },
         Write::GoHome { rules: vec![write(None)] },
         Write::Preview { rules: vec![write(Some(forward(0)))] },
+        Write::CreateRoutes { routes: vec![RouteWrite { at: at_place.clone(), actions: forward(1) }] },
+        Write::OpenRoutes { rules: vec![write(Some(forward(0)))] },
+        Write::DeleteRoutes { routes: vec![at_place], unless_weighted: Some(weighted.clone()) },
         Write::Deploy { service: service.clone(), revision, tasks: 3 },
         Write::Scale { service: service.clone(), tasks: 0, unless_weighted: Some(weighted) },
         Write::Scale { service, tasks: 4, unless_weighted: None },

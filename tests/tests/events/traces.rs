@@ -89,6 +89,7 @@ fn rollout(stable: &ServiceArn, canary: &ServiceArn, at: Timestamp) -> Rollout {
         revision: TaskDefinitionArn::new("arn:aws:ecs:x:1:task-definition/web:2"),
         rules: vec![rule],
         preview: vec![],
+        routes: vec![],
         alarms: BTreeMap::new(),
     };
     let plan = Plan { steps: vec![Step::Deploy { tasks: 1 }, Step::Promote, Step::CleanUp { delay: minute }] };

@@ -54,6 +54,18 @@ fn on_a_stranger(action: &str, stack: &Stack) -> Option<Request> {
             "elasticloadbalancing",
             form("ModifyRule", "RuleArn", load_balancer("listener-rule") + "/1234567890123456"),
         ),
+        "elasticloadbalancing:CreateRule" => {
+            ("elasticloadbalancing", form("CreateRule", "ListenerArn", load_balancer("listener")))
+        }
+        // Nobody asks for tags alone: they are asked for beside the rule that is made with them.
+        "elasticloadbalancing:AddTags" => {
+            let Body::Form(create) = form("CreateRule", "ListenerArn", load_balancer("listener")) else { return None };
+            ("elasticloadbalancing", Body::Form(create + "&Tags.member.1.Key=tidegate%3Arollout&Tags.member.1.Value=x"))
+        }
+        "elasticloadbalancing:DeleteRule" => (
+            "elasticloadbalancing",
+            form("DeleteRule", "RuleArn", load_balancer("listener-rule") + "/1234567890123456"),
+        ),
         "elasticloadbalancing:ModifyListener" => {
             ("elasticloadbalancing", form("ModifyListener", "ListenerArn", load_balancer("listener")))
         }

@@ -7,7 +7,7 @@ use sandbox::chronicle::Transition;
 use sandbox::demo::{SPEC, Summary, Wanted};
 use sandbox::platform::template::Template;
 use sandbox::platform::transcript::{Caller, Entry, Invocation, InvocationEnd, Moment, Outcome, Transcript};
-use tests::stack::{SHORT, Stack};
+use tests::stack::{ROUTED, SHORT, Stack};
 use tidegate::api::{Answer, Ask, Order, Told};
 use tidegate::machine::event::Verb;
 use tidegate::rollout::Track;
@@ -70,8 +70,8 @@ fn record() -> Record {
     let bad = stack.begin(SPEC, 0.2);
     stack.until_ended(&bad);
     let summary = Summary::of(&stack.sandbox, &[(good, Wanted::Promoted), (bad.clone(), Wanted::Home)], None);
-    // A person's abort, by the command function.
-    let third = stack.begin(SHORT, 0.0);
+    // A person's abort, by the command function, with a header route open.
+    let third = stack.begin(ROUTED, 0.0);
     stack.until_weight(&third, "20");
     let answer = stack.order(Order::Verb { rollout: third.clone(), verb: Verb::Abort, expected_step: None });
     assert!(matches!(answer, Answer::Done { .. }), "{answer:?}");
@@ -167,6 +167,9 @@ fn a_person_and_an_alarm_alone_send_it_home_too() {
     let record = &*RECORD;
     assert_eq!((record.aborted_by_person.phase, record.aborted_by_person.weight.as_str()), ("Degraded", "0"));
     assert_eq!((record.aborted_by_alarm.phase, record.aborted_by_alarm.weight.as_str()), ("Degraded", "0"));
+    let calls = |name: &str| record.entries.iter().filter(|e| e.name() == name && e.outcome == Outcome::Ok).count();
+    let (made, deleted) = (calls("elasticloadbalancing:CreateRule"), calls("elasticloadbalancing:DeleteRule"));
+    assert_eq!((made, deleted), (2, 2), "one header rule beside each managed one, and none is left");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::policy::{glob, texts};
 
 /// The condition keys that the sandbox fills; a trailing `*` stands for a tag's
 /// name. A policy that asks for another would never hold here, so it is refused.
-pub const KEYS: [&str; 17] = [
+pub const KEYS: [&str; 18] = [
     "aws:PrincipalAccount",
     "aws:PrincipalArn",
     "aws:PrincipalOrgID",
@@ -20,6 +20,7 @@ pub const KEYS: [&str; 17] = [
     "dynamodb:LeadingKeys",
     "ecs:cluster",
     "ecs:ResourceTag/*",
+    "elasticloadbalancing:CreateAction",
     "elasticloadbalancing:ResourceTag/*",
     "events:detail-type",
     "events:source",

@@ -12,9 +12,10 @@ pub(super) use groups::DEREGISTRATION_DELAY;
 use jiff::Timestamp;
 pub use shapes::{
     Action, Attribute, AvailabilityZone, ConditionValues, CreateListener, CreateRule, CreateTargetGroup,
-    DescribeListeners, DescribeLoadBalancers, DescribeRules, DescribeTargetGroups, ForwardConfig, Listener,
-    LoadBalancer, LoadBalancerState, Matcher, ModifyListener, ModifyRule, Rule, RuleCondition, TargetDescription,
-    TargetGroup, TargetGroupStickinessConfig, TargetGroupTuple, TargetHealth, TargetHealthDescription,
+    DescribeListeners, DescribeLoadBalancers, DescribeRules, DescribeTargetGroups, ForwardConfig, HttpHeaderConfig,
+    Listener, LoadBalancer, LoadBalancerState, Matcher, ModifyListener, ModifyRule, Rule, RuleCondition, Tag,
+    TargetDescription, TargetGroup, TargetGroupStickinessConfig, TargetGroupTuple, TargetHealth,
+    TargetHealthDescription,
 };
 
 /// A rule as the API shows it, and as each node of the load balancer follows it.
@@ -22,6 +23,7 @@ pub use shapes::{
 pub(super) struct RuleState {
     pub(super) view: Rule,
     pub(super) listener: String,
+    pub(super) tags: Vec<Tag>,
     /// Grows with every write.
     pub(super) generation: u32,
     /// Writes on their way to the nodes.

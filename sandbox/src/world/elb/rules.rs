@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     Action, AvailabilityZone, CreateListener, CreateRule, DescribeListeners, DescribeLoadBalancers, DescribeRules,
     ForwardConfig, Listener, LoadBalancer, LoadBalancerState, ModifyListener, ModifyRule, Routing, Rule, RuleCondition,
-    RuleState, TargetGroupStickinessConfig, TargetGroupTuple,
+    RuleState, Tag, TargetGroupStickinessConfig, TargetGroupTuple,
 };
 use crate::world::World;
 use crate::world::errors::{ApiError, ApiFamily, ApiResult};
@@ -14,6 +14,8 @@ use crate::world::time::Due;
 
 /// ALB refuses weights above this.
 pub const WEIGHT_MAX: u32 = 999;
+/// Rules of one load balancer, default actions not counted, unless AWS was asked for more.
+const RULES_MAX: usize = 100;
 /// A forward names at most this many groups.
 const GROUPS_MAX: usize = 5;
 
@@ -124,8 +126,42 @@ impl World {
         if input.conditions.is_empty() {
             return Err(ApiError::validation("A condition must be specified"));
         }
+        self.room_for_a_rule(&load_balancer)?;
         let actions = self.checked_actions(&load_balancer, &[], input.actions)?;
-        Ok(self.new_rule(&input.listener_arn, &priority, input.conditions, actions))
+        let rule = self.new_rule(&input.listener_arn, &priority, input.conditions, actions);
+        if let Some(state) = self.rules.get_mut(&rule.rule_arn) {
+            state.tags = input.tags;
+        }
+        Ok(rule)
+    }
+
+    fn room_for_a_rule(&self, load_balancer: &str) -> ApiResult<()> {
+        let of_it = |r: &&RuleState| {
+            !r.view.is_default && self.listeners.get(&r.listener).is_some_and(|l| l.load_balancer_arn == load_balancer)
+        };
+        if self.rules.values().filter(of_it).count() < RULES_MAX {
+            return Ok(());
+        }
+        let message = "The maximum number of rules for this load balancer has been reached";
+        Err(ApiError::new("TooManyRules", message))
+    }
+
+    /// Takes a rule away; its nodes follow at once.
+    pub fn delete_rule(&mut self, arn: &str) -> ApiResult<()> {
+        self.call(ApiFamily::Elb, "DeleteRule")?;
+        let state = self.rules.get(arn).ok_or_else(ApiError::rule_not_found)?;
+        if state.view.is_default {
+            return Err(ApiError::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be deleted")));
+        }
+        self.flow_until(self.now);
+        self.rules.remove(arn);
+        self.group_use_changed();
+        Ok(())
+    }
+
+    /// The tags of a rule, for IAM.
+    pub fn tags_of_rule(&self, arn: &str) -> Vec<Tag> {
+        self.rules.get(arn).map(|rule| rule.tags.clone()).unwrap_or_default()
     }
 
     fn new_rule(
@@ -150,6 +186,7 @@ impl World {
         let state = RuleState {
             view: view.clone(),
             listener: listener.to_owned(),
+            tags: Vec::new(),
             generation: 0,
             on_the_way: std::collections::BTreeMap::new(),
             nodes: vec![routing; self.config.account.zones.len()],

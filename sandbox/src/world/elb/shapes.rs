@@ -154,7 +154,7 @@ impl Action {
     }
 }
 
-/// `host-header` and `path-pattern` route the modelled traffic; other conditions are kept and match no request.
+/// `host-header`, `path-pattern` and `http-header` route the modelled traffic; others are kept and match no request.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct RuleCondition {
@@ -165,6 +165,8 @@ pub struct RuleCondition {
     pub host_header_config: Option<ConditionValues>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_pattern_config: Option<ConditionValues>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_header_config: Option<HttpHeaderConfig>,
     #[serde(flatten)]
     pub opaque: Map<String, Value>,
 }
@@ -173,6 +175,22 @@ pub struct RuleCondition {
 #[serde(rename_all = "PascalCase", default)]
 pub struct ConditionValues {
     pub values: Vec<String>,
+}
+
+/// A header's name and what its value may be; both without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct HttpHeaderConfig {
+    pub http_header_name: String,
+    pub values: Vec<String>,
+}
+
+/// One tag.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Tag {
+    pub key: String,
+    pub value: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -220,6 +238,7 @@ pub struct CreateRule {
     pub priority: Option<u32>,
     pub conditions: Vec<RuleCondition>,
     pub actions: Vec<Action>,
+    pub tags: Vec<Tag>,
 }
 
 /// A list that is absent (or empty, which the query protocol cannot tell) keeps its value; one that is given replaces the whole.

@@ -19,6 +19,8 @@ pub struct TrafficSource {
     pub listener_arn: String,
     pub host: String,
     pub path: String,
+    /// Names and values of the headers that conditions may look at.
+    pub headers: Vec<(String, String)>,
     pub requests_per_second: f64,
     pub shape: TrafficShape,
 }

@@ -81,6 +81,13 @@ fn matches(condition: &RuleCondition, source: &TrafficSource) -> bool {
             patterns(&condition.host_header_config).iter().any(|p| wildcard(&p.to_ascii_lowercase(), &host))
         }
         "path-pattern" => patterns(&condition.path_pattern_config).iter().any(|p| wildcard(p, &source.path)),
+        "http-header" => {
+            let Some(config) = &condition.http_header_config else { return false };
+            let name = config.http_header_name.to_ascii_lowercase();
+            let of_it = source.headers.iter().filter(|(header, _)| header.to_ascii_lowercase() == name);
+            let values: Vec<String> = of_it.map(|(_, value)| value.to_ascii_lowercase()).collect();
+            config.values.iter().any(|p| values.iter().any(|value| wildcard(&p.to_ascii_lowercase(), value)))
+        }
         _ => false,
     }
 }

@@ -40,6 +40,11 @@ fn condition(condition: &RuleCondition) -> String {
 
 /// Returns a condition's values: from its own configuration, from the plain list, or its regular expressions.
 fn values(condition: &RuleCondition) -> String {
+    strings(condition).join("|")
+}
+
+/// Returns what a condition compares with.
+pub fn strings(condition: &RuleCondition) -> Vec<String> {
     let path = condition.path_pattern_config().map(|it| [it.values(), it.regex_values()].concat());
     let host = condition.host_header_config().map(|it| [it.values(), it.regex_values()].concat());
     let header = condition.http_header_config().map(|it| [it.values(), it.regex_values()].concat());
@@ -54,7 +59,7 @@ fn values(condition: &RuleCondition) -> String {
     });
     let plain = || [condition.values(), condition.regex_values()].concat();
     let typed = path.or(host).or(header).or(method).or(source).or(query);
-    typed.filter(|values| !values.is_empty()).unwrap_or_else(plain).join("|")
+    typed.filter(|values| !values.is_empty()).unwrap_or_else(plain)
 }
 
 #[cfg(test)]

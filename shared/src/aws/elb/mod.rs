@@ -2,6 +2,7 @@
 
 mod actions;
 mod label;
+mod routes;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,8 +18,8 @@ use jiff::SignedDuration;
 use crate::aws::classify::{fault, outcome};
 use crate::aws::config::once;
 use crate::fault::{Fault, Obstacle, Outcome};
-use crate::ids::{RuleArn, TargetGroupArn};
-use crate::observation::{Action, GroupSeen, Health, RulePlace, RuleRef, RuleSeen, Site};
+use crate::ids::{RolloutId, RuleArn, TargetGroupArn};
+use crate::observation::{Action, GroupSeen, Health, RouteAt, RouteSeen, RulePlace, RuleRef, RuleSeen};
 use crate::ports::TrafficRouter;
 
 const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
@@ -109,24 +110,31 @@ impl LoadBalancers {
         self.names.lock().unwrap_or_else(PoisonError::into_inner).get(listener).cloned()
     }
 
-    /// Finds what names one of `groups` on one listener: its default action, and its rules.
-    async fn on_listener(&self, listener: &Listener, groups: &[&TargetGroupArn]) -> Result<Vec<RuleSeen>, Fault> {
+    /// Finds what names one of `groups` on one listener: its default action, and its rules. And counts all its rules.
+    async fn on_listener(
+        &self,
+        listener: &Listener,
+        groups: &[&TargetGroupArn],
+    ) -> Result<(Vec<RuleSeen>, usize), Fault> {
         let arn =
             listener.listener_arn().ok_or_else(|| Fault::transient("DescribeListeners answered without an ARN"))?;
         let named = label::listener(listener);
         let mut found = Vec::new();
-        if names_one(listener.default_actions(), groups) {
-            found.push(default_action(arn, listener.default_actions(), &named)?);
-        }
         // Only an application load balancer has rules.
-        if matches!(listener.protocol(), Some(ProtocolEnum::Http | ProtocolEnum::Https)) {
-            for rule in self.rules_of(arn).await?.iter().filter(|rule| names_one(rule.actions(), groups)) {
-                found.push(rule_seen(rule, &named)?);
-            }
-        }
+        let rules = match listener.protocol() {
+            Some(ProtocolEnum::Http | ProtocolEnum::Https) => self.rules_of(arn).await?,
+            Some(_) | None => Vec::new(),
+        };
         let port = listener.port().and_then(|port| u16::try_from(port).ok());
-        found.iter_mut().for_each(|rule| rule.site = port.map(|port| Site { port }));
-        Ok(found)
+        let site = |rule: Option<&aws::Rule>| port.map(|port| routes::site(rule, port, &rules));
+        if names_one(listener.default_actions(), groups) {
+            let seen = default_action(arn, listener.default_actions(), &named)?;
+            found.push(RuleSeen { site: site(None), ..seen });
+        }
+        for rule in rules.iter().filter(|rule| names_one(rule.actions(), groups)) {
+            found.push(RuleSeen { site: site(Some(rule)), ..rule_seen(rule, &named)? });
+        }
+        Ok((found, rules.len()))
     }
 }
 
@@ -157,7 +165,12 @@ impl TrafficRouter for LoadBalancers {
         balancers.dedup();
         let listeners = try_join_all(balancers.iter().map(|balancer| self.listeners_of(balancer))).await?.concat();
         let found = try_join_all(listeners.iter().map(|listener| self.on_listener(listener, groups))).await?;
-        Ok(found.concat())
+        let (found, counts): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        // The twins' groups are on one load balancer, or no rollout begins.
+        let rules = u32::try_from(counts.iter().sum::<usize>()).unwrap_or(u32::MAX);
+        let mut found = found.concat();
+        found.iter_mut().filter_map(|rule| rule.site.as_mut()).for_each(|site| site.rules = rules);
+        Ok(found)
     }
 
     async fn rules(&self, rules: &[RuleRef]) -> Result<Vec<RuleSeen>, Fault> {
@@ -170,6 +183,56 @@ impl TrafficRouter for LoadBalancers {
         listeners.dedup();
         let (read, listeners) = try_join(self.rules_by_arn(wanted), self.listeners(listeners)).await?;
         rules.iter().map(|rule| self.pick(rule, &read, &listeners)).collect()
+    }
+
+    async fn routes(&self, wanted: &[RouteAt]) -> Result<Vec<RouteSeen>, Fault> {
+        let mut listeners: Vec<String> = wanted.iter().map(routes::listener).collect();
+        listeners.sort_unstable();
+        listeners.dedup();
+        let read = try_join_all(listeners.iter().map(|listener| self.rules_of(listener))).await?;
+        let seen = wanted.iter().map(|at| {
+            let listener = routes::listener(at);
+            let rules = listeners.iter().position(|known| *known == listener).and_then(|index| read.get(index));
+            let named = self.name(&listener).unwrap_or(listener);
+            Ok(match rules.and_then(|rules| routes::at_place(at, rules)) {
+                None => RouteSeen::Absent,
+                Some((rule, true)) => RouteSeen::Ours(rule_seen(rule, &named)?),
+                Some((rule, false)) => RouteSeen::Taken { by: label::rule(&named, rule.conditions()) },
+            })
+        });
+        seen.collect()
+    }
+
+    async fn create_route(&self, at: &RouteAt, actions: &[Action], rollout: &RolloutId) -> Outcome {
+        let not_applied = |fault| Outcome::NotApplied { fault };
+        let beside = match at.beside.place {
+            RulePlace::Rule => match self.rules_by_arn(vec![at.beside.arn.as_str().to_owned()]).await {
+                Ok(rules) => rules.into_iter().next(),
+                Err(fault) => return not_applied(fault),
+            },
+            RulePlace::DefaultAction => None,
+        };
+        let invalid = |why: String| not_applied(Fault::permanent(Obstacle::Invalid, why));
+        let actions = match actions::write(actions) {
+            Ok(actions) => actions,
+            Err(why) => return invalid(why.to_string()),
+        };
+        let Ok(priority) = i32::try_from(at.priority) else {
+            return invalid(format!("{} is no priority", at.priority));
+        };
+        let shared = beside.as_ref().map(|rule| rule.conditions()).unwrap_or_default();
+        let call = self
+            .writes
+            .create_rule()
+            .listener_arn(routes::listener(at))
+            .priority(priority)
+            .tags(routes::tag(rollout.as_str()));
+        let call = call.set_conditions(Some(routes::conditions(shared, &at.matches))).set_actions(Some(actions));
+        outcome(call.set_transforms(beside.as_ref().and_then(routes::transforms)).send().await)
+    }
+
+    async fn delete_route(&self, rule: &RuleRef) -> Outcome {
+        outcome(self.writes.delete_rule().rule_arn(rule.arn.as_str()).send().await)
     }
 
     async fn health(&self, group: &TargetGroupArn) -> Result<Health, Fault> {

@@ -120,9 +120,11 @@ fn an_abort_of_the_preview_leaves_production_untouched() {
     bench.answer = |write| {
         let production = crate::test_support::rule(Weight::ZERO).rule;
         let touched = match write {
-            Write::SetWeights { rules, .. } | Write::GoHome { rules } | Write::Preview { rules } => {
-                rules.iter().any(|rule| rule.rule == production)
-            }
+            Write::SetWeights { rules, .. }
+            | Write::GoHome { rules }
+            | Write::Preview { rules }
+            | Write::OpenRoutes { rules } => rules.iter().any(|rule| rule.rule == production),
+            Write::CreateRoutes { .. } | Write::DeleteRoutes { .. } => false,
             Write::Deploy { .. } | Write::Scale { .. } => false,
         };
         assert!(!touched, "{write} touches production");

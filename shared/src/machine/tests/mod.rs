@@ -5,6 +5,7 @@ mod again;
 mod blue_green;
 mod deleted;
 mod full;
+mod header_route;
 mod matrix;
 mod search;
 mod waits;
@@ -27,6 +28,7 @@ struct Bench {
     rollout: Rollout,
     weight: Weight,
     preview: Weight,
+    routes: header_route::Places,
     tasks: u32,
     deployed: bool,
     second: i64,
@@ -52,6 +54,7 @@ impl Bench {
             rollout: begin(steps),
             weight: Weight::ZERO,
             preview: Weight::ZERO,
+            routes: header_route::Places::default(),
             tasks: 0,
             deployed: false,
             second: 0,
@@ -94,6 +97,7 @@ impl Bench {
                     canary.task_definition = revision(1);
                 }
                 let previews = &self.rollout.baseline.preview;
+                seen.routes = Read::Is(self.routes.seen(&self.rollout.baseline.routes));
                 seen.preview = Read::Is(previews.iter().map(|_| preview_rule(self.preview)).collect());
                 (self.bend)(&mut seen);
                 Some(Event::Observed(Box::new(seen)))
@@ -105,11 +109,13 @@ impl Bench {
                 }
                 let outcome = (self.answer)(&write);
                 if outcome == fault::Outcome::Applied {
+                    self.routes.follow(&write);
                     match write {
                         Write::SetWeights { canary, .. } => self.weight = canary,
                         Write::GoHome { rules } => {
                             let preview = preview_rule(Weight::ZERO).rule;
-                            if rules.iter().any(|write| write.rule != preview) {
+                            let production = crate::test_support::rule(Weight::ZERO).rule;
+                            if rules.iter().any(|write| write.rule == production) {
                                 self.weight = Weight::ZERO;
                             }
                             if rules.iter().any(|write| write.rule == preview) {
@@ -117,6 +123,7 @@ impl Bench {
                             }
                         }
                         Write::Preview { .. } => self.preview = Weight::FULL,
+                        Write::CreateRoutes { .. } | Write::OpenRoutes { .. } | Write::DeleteRoutes { .. } => {}
                         Write::Deploy { tasks, .. } => (self.tasks, self.deployed) = (tasks, true),
                         Write::Scale { service, tasks, .. } => {
                             if service == self.rollout.baseline.canary.service {
@@ -342,9 +349,13 @@ fn a_refused_forward_write_goes_home_and_a_refused_way_home_is_tried_on() {
     let mut bench = Bench::new(usual());
     bench.answer = |write| match write {
         Write::Deploy { .. } => fault::Outcome::Applied,
-        Write::SetWeights { .. } | Write::Preview { .. } | Write::GoHome { .. } | Write::Scale { .. } => {
-            fault::Outcome::NotApplied { fault: Fault::permanent(Obstacle::AccessDenied, "no") }
-        }
+        Write::SetWeights { .. }
+        | Write::Preview { .. }
+        | Write::CreateRoutes { .. }
+        | Write::OpenRoutes { .. }
+        | Write::DeleteRoutes { .. }
+        | Write::GoHome { .. }
+        | Write::Scale { .. } => fault::Outcome::NotApplied { fault: Fault::permanent(Obstacle::AccessDenied, "no") },
     };
     bench.give(vec![Event::Tick]);
     bench.pass(60);

@@ -70,6 +70,7 @@ impl From<&CanaryStep> for Step {
                     crate::spec::OnTimeout::Promote => OnTimeout::Promote,
                 }),
             }),
+            CanaryStep::SetHeaderRoute(route) => Self::SetHeaderRoute(route.into()),
             CanaryStep::Analysis { metrics } => Self::Analysis(Analysis { metrics: metrics.clone() }),
         }
     }

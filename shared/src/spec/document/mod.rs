@@ -2,6 +2,7 @@
 
 mod blue_green;
 mod from;
+mod header_route;
 mod others;
 mod policy;
 mod scalars;
@@ -11,6 +12,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use self::blue_green::BlueGreen;
+use self::header_route::HeaderRoute;
 use self::scalars::{Dimensions, Duration, Percent, Yes};
 use super::limits;
 
@@ -155,6 +157,8 @@ enum Step {
     SetCanaryScale(Scale),
     /// Wait: for a time, or, without one, until promoted.
     Pause(Pause),
+    /// Send requests with certain headers to the canary, whatever its weight is.
+    SetHeaderRoute(HeaderRoute),
     /// Judge metrics before going on.
     Analysis(Analysis),
 }
@@ -199,7 +203,7 @@ enum OnTimeout {
 #[serde(deny_unknown_fields)]
 struct Analysis {
     /// Names of `spec.metrics`.
-    #[schemars(length(min = 1, max = limits::METRICS_MAX))]
+    #[schemars(length(min = 1, max = limits::METRICS_MAX), inner(length(min = 1, max = limits::TEXT_MAX)))]
     metrics: Vec<String>,
 }
 

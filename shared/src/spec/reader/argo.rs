@@ -23,6 +23,10 @@ pub enum Scope {
     BlueGreen,
     /// One of `steps`.
     Step,
+    /// `setHeaderRoute`, and the entries of its `match`.
+    HeaderRoute,
+    /// `headerValue`
+    HeaderValue,
     /// `setCanaryScale`
     CanaryScale,
     /// The `analysis` of a step.
@@ -76,6 +80,7 @@ fn of_argo(scope: Scope, key: &str) -> Option<Known> {
         Scope::Canary => of_canary(key),
         Scope::BlueGreen => of_blue_green(key),
         Scope::Step => of_step(key),
+        Scope::HeaderRoute | Scope::HeaderValue => of_header_route(key),
         Scope::Analysis => of_analysis(key),
         Scope::Metric => of_metric(key),
         Scope::Provider | Scope::CloudWatch => of_provider(key),
@@ -197,11 +202,15 @@ fn of_step(key: &str) -> Option<Known> {
             "an Application Load Balancer cannot mirror requests",
             "send a small share instead: `setWeight: 0.1`",
         ),
-        "setHeaderRoute" => {
-            later("routing by header", "write an own listener rule that forwards to the canary's group")
-        }
         "experiment" => later("side-by-side experiments", "write `setWeight`, then `analysis`"),
         "plugin" => later("step plugins", "write `pause: {}`, and let the plugin's work end with `tidegate promote`"),
+        _ => None,
+    }
+}
+
+fn of_header_route(key: &str) -> Option<Known> {
+    match key {
+        "regex" => later("regular expressions", "write `exact`, `prefix`, or `values: [a, b]`"),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod argo;
 mod blue_green;
+mod header_route;
 mod metric;
 mod others;
 mod policy;

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::argo::Scope;
 use super::blue_green::blue_green;
 use super::distinct;
+use super::header_route::header_route;
 use super::metric::Metrics;
 use super::tree::Value;
 use super::walk::{At, Fields, Walk, did_you_mean, is_true, listed, nearest, wrong};
@@ -91,7 +92,7 @@ fn steps_of(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<Vec<C
         walk.note(at, wrong(Mistake::OutOfRange, "`steps` is empty", hint));
         return None;
     }
-    let mut climb = Climb { weight: None, unread: false, scale: None };
+    let mut climb = Climb { weight: None, unread: false, scale: None, routes: Vec::new() };
     let mut steps = Some(Vec::with_capacity(items.len()));
     for item in &items {
         let step = climb.step(walk, item, metrics);
@@ -103,7 +104,7 @@ fn steps_of(walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<Vec<C
     steps
 }
 
-const STEP: [&str; 4] = ["setWeight", "setCanaryScale", "pause", "analysis"];
+const STEP: [&str; 5] = ["setWeight", "setCanaryScale", "pause", "setHeaderRoute", "analysis"];
 
 /// How far the steps have climbed.
 struct Climb {
@@ -113,6 +114,8 @@ struct Climb {
     unread: bool,
     /// The scale in force, in per cent of the stable side, and the line that set it.
     scale: Option<(u32, usize)>,
+    /// The names of the header routes so far.
+    routes: Vec<String>,
 }
 
 impl Climb {
@@ -125,6 +128,7 @@ impl Climb {
             "setWeight" => self.set_weight(walk, &at),
             "setCanaryScale" => self.set_scale(walk, &at),
             "pause" => pause(walk, &at),
+            "setHeaderRoute" => self.set_header_route(walk, &at),
             _ => self.analysis(walk, &at, metrics),
         }
     }
@@ -194,11 +198,34 @@ impl Climb {
         Some(CanaryStep::SetCanaryScale(scale))
     }
 
+    fn set_header_route(&mut self, walk: &mut Walk, at: &At<'_>) -> Option<CanaryStep> {
+        let route = header_route(walk, at);
+        if self.weight == Some(Weight::FULL) {
+            note_after_full(walk, at, "setHeaderRoute");
+            return None;
+        }
+        let Some(route) = route else {
+            self.unread = true;
+            return None;
+        };
+        if self.routes.contains(&route.name) {
+            let problem = format!("a second header route is called `{}`", route.name);
+            walk.note(at, wrong(Mistake::Reference, problem, "give each route its own name"));
+            return None;
+        }
+        self.routes.push(route.name.clone());
+        Some(CanaryStep::SetHeaderRoute(route))
+    }
+
     fn analysis(&self, walk: &mut Walk, at: &At<'_>, metrics: &Metrics<'_>) -> Option<CanaryStep> {
-        let traffic = self.unread || self.weight.is_some_and(|weight| weight > Weight::ZERO);
+        let routed = !self.routes.is_empty();
+        let traffic = self.unread || routed || self.weight.is_some_and(|weight| weight > Weight::ZERO);
         if !traffic {
             let problem = "`analysis` stands before any traffic: the canary has nothing to measure";
-            walk.note(at, wrong(Mistake::Contradiction, problem, "write a `setWeight` above 0 before it"));
+            walk.note(
+                at,
+                wrong(Mistake::Contradiction, problem, "write a `setWeight` above 0, or a `setHeaderRoute`, before it"),
+            );
         }
         let judged = judged(walk, at, metrics)?;
         traffic.then_some(CanaryStep::Analysis { metrics: judged })

@@ -1,6 +1,7 @@
 //! Brings a bench to each state by what really leads there.
 
 use super::super::blue_green::{prepared, spec as shown};
+use super::super::header_route::routed;
 use super::super::waits::watched;
 use super::super::{judged, usual};
 use super::{Bench, State};
@@ -27,6 +28,11 @@ pub fn to(state: State) -> Bench {
             let mut bench = prepared(shown());
             bench.mute = |write| matches!(write, Write::Preview { .. });
             begun(bench, 5)
+        }
+        State::Routing => {
+            let mut bench = routed();
+            bench.mute = |write| matches!(write, Write::OpenRoutes { .. });
+            begun(bench, 10)
         }
         State::Weighting => {
             let mut bench = Bench::new(usual());

@@ -20,6 +20,8 @@ enum State {
     Deploying,
     /// The test listener is being pointed at the canary.
     Previewing,
+    /// Header rules are being made, opened or deleted.
+    Routing,
     /// A weight is being written.
     Weighting,
     /// A weight was read back, and settles.
@@ -63,7 +65,8 @@ impl State {
     fn next(self) -> Option<Self> {
         Some(match self {
             Self::Deploying => Self::Previewing,
-            Self::Previewing => Self::Weighting,
+            Self::Previewing => Self::Routing,
+            Self::Routing => Self::Weighting,
             Self::Weighting => Self::Settling,
             Self::Settling => Self::Pausing,
             Self::Pausing => Self::PausedForPromote,
@@ -126,6 +129,7 @@ impl State {
             (StepState::Working { .. } | StepState::Waiting { .. }, current) => match current {
                 plan::Step::Deploy { .. } | plan::Step::Scale { .. } => Self::Deploying,
                 plan::Step::Preview { .. } => Self::Previewing,
+                plan::Step::HeaderRoute { .. } | plan::Step::RemoveRoutes => Self::Routing,
                 plan::Step::SetWeight { .. } => Self::Weighting,
                 plan::Step::Pause { .. } => Self::Pausing,
                 plan::Step::Analysis { .. } | plan::Step::Watch { .. } => Self::Judging,

@@ -43,6 +43,7 @@ pub fn pulled(place: &Place, write: &Write) -> Result<(), String> {
             }
             Ok(())
         }
+        Write::CreateRoutes { .. } | Write::OpenRoutes { .. } | Write::DeleteRoutes { .. } => Ok(()),
         Write::GoHome { .. } | Write::Deploy { .. } | Write::Preview { .. } => Ok(()),
     }
 }

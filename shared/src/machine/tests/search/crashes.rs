@@ -59,7 +59,9 @@ fn of_write(write: &Write) -> Deed {
         Write::GoHome { .. } => Deed::Home,
         Write::Deploy { .. } => Deed::Deploy,
         Write::Scale { .. } => Deed::Scale,
-        Write::Preview { .. } => unreachable!("the plan has no preview"),
+        Write::Preview { .. } | Write::CreateRoutes { .. } | Write::OpenRoutes { .. } | Write::DeleteRoutes { .. } => {
+            unreachable!("the plan has neither preview nor header routes")
+        }
     }
 }
 

@@ -385,7 +385,7 @@ impl Place {
             return Err("another write took the place of this one");
         }
         match write {
-            Write::SetWeights { rules, .. } | Write::Preview { rules, .. } => {
+            Write::SetWeights { rules, .. } | Write::Preview { rules } | Write::OpenRoutes { rules } => {
                 let live = crate::test_support::rule(self.live.weight).actions;
                 let expected = rules.iter().all(|rule| rule.only_if.as_ref().is_none_or(|only| *only == live));
                 expected.then_some(()).ok_or("the rule is not as it was")
@@ -395,6 +395,7 @@ impl Place {
                 let idle = if of_canary { Weight::ZERO } else { Weight::FULL };
                 (self.live.weight == idle).then_some(()).ok_or("it still has weight")
             }
+            Write::CreateRoutes { .. } | Write::DeleteRoutes { .. } => Ok(()),
             Write::Scale { unless_weighted: None, .. } | Write::Deploy { .. } | Write::GoHome { .. } => Ok(()),
         }
     }
@@ -410,7 +411,10 @@ impl Place {
                 self.live.canary_tasks = *tasks;
             }
             Write::Scale { tasks, .. } => self.live.stable_tasks = *tasks,
-            Write::Preview { .. } => return Err("the plan has no preview".to_owned()),
+            Write::Preview { .. }
+            | Write::CreateRoutes { .. }
+            | Write::OpenRoutes { .. }
+            | Write::DeleteRoutes { .. } => return Err("the plan has neither preview nor header routes".to_owned()),
         }
         Ok(())
     }
