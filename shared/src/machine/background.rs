@@ -45,7 +45,8 @@ pub fn watch(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> bool
     if rollout.promoted_at.is_some() {
         rollout.watching = None;
     }
-    if !measures {
+    // Without traffic nothing is measured, and absence says nothing: a retry may pass over the first weights.
+    if !measures || rollout.verified.is_zero() {
         return false;
     }
     let Some(mut run) = rollout.watching.take() else { return false };
@@ -91,7 +92,7 @@ pub fn has_enough(rollout: &Rollout) -> bool {
 
 /// When it next has something to ask.
 pub fn next(rollout: &Rollout) -> Option<Timestamp> {
-    let run = rollout.watching.as_ref()?;
+    let run = rollout.watching.as_ref().filter(|_| !rollout.verified.is_zero())?;
     let known = run.tallies.iter().filter_map(|tally| Some((tally, rollout.spec.metric(&tally.metric)?)));
     let ready = known.map(|(tally, metric)| analysis::ready_at(tally, metric)).min()?;
     Some(ready.max(run.not_before))

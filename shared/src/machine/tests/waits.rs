@@ -12,7 +12,7 @@ use crate::observation::{Health, Read};
 use crate::plan::Step;
 use crate::rollout::{AbortReason, PauseReason, Phase};
 use crate::spec::policy::{FreezeTimes, FreezeWindow};
-use crate::spec::{OnTimeout, PauseLimit, StrategySpec};
+use crate::spec::{NoDataPolicy, OnTimeout, PauseLimit, StrategySpec};
 use crate::test_support::{at, per_cent, seconds};
 use crate::weight::Weight;
 
@@ -407,6 +407,24 @@ fn argo_2158_a_background_analysis_that_ends_without_data_is_no_success() {
     bench.pass(900);
     assert_eq!(bench.rollout.phase, Phase::Healthy);
     assert_eq!(bench.rollout.watching, None);
+}
+
+#[test]
+fn a_background_analysis_that_begins_before_the_first_traffic_waits_for_it() {
+    let mut bench = watched();
+    let watch = bench.rollout.plan.steps.remove(2);
+    bench.rollout.plan.steps.insert(0, watch);
+    bench.rollout.spec.metrics[0].no_data = NoDataPolicy::Failed;
+    bench.rollout.spec.progress_deadline = SignedDuration::from_hours(2);
+    bench.bend = |seen| seen.canary_health = Read::Is(Health { initial: 1, ..Health::default() });
+    bench.reading = Found::NoData;
+    bench.give(vec![Event::Tick]);
+    bench.pass(3000);
+    assert_eq!((&bench.rollout.phase, bench.weight), (&Phase::Progressing, Weight::ZERO));
+    bench.bend = |_| {};
+    bench.reading = Found::Value { value: 0.0, samples: 100 };
+    bench.pass(4000);
+    assert_eq!(bench.rollout.phase, Phase::Healthy);
 }
 
 #[test]
