@@ -6,13 +6,14 @@ use std::path::Path;
 use crate::source::{Source, repository};
 
 /// Folders of the repository that a document may name things in.
-const FOLDERS: [&str; 11] = [
+const FOLDERS: [&str; 12] = [
     "shared/",
     "functions/",
     "cli/",
     "sandbox/",
     "tests/",
     "bench/",
+    "trials/",
     "docs/",
     "events/",
     "examples/",

@@ -4,7 +4,7 @@ use tests::layers::dependencies;
 use tests::source::{Source, files, repository};
 use tests::tidy::{untidy, with_own_version, without_a_reason};
 
-const FOLDERS: [&str; 6] = ["shared", "functions", "cli", "sandbox", "tests", "bench"];
+const FOLDERS: [&str; 7] = ["shared", "functions", "cli", "sandbox", "tests", "bench", "trials"];
 
 fn sources() -> Vec<Source> {
     FOLDERS.into_iter().flat_map(|folder| files(folder, "rs")).collect()
