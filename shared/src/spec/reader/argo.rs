@@ -121,6 +121,10 @@ fn of_spec(key: &str) -> Option<Known> {
         ),
         "revisionHistoryLimit" => unsupported("ECS keeps every revision", "start a rollout with the earlier revision"),
         "paused" => unsupported("a spec does not pause; a person does", "use `tidegate pause` and `tidegate resume`"),
+        "hooks" => later(
+            "calling functions before, after and on abort",
+            "let a rule on the template's own bus call them: every transition is an event there",
+        ),
         "restartAt" => unsupported("tasks are restarted by ECS", "use `aws ecs update-service --force-new-deployment`"),
         "analysis" => unsupported(
             "it belongs to the strategy",
@@ -201,6 +205,10 @@ fn of_step(key: &str) -> Option<Known> {
         "setMirrorRoute" => unsupported(
             "an Application Load Balancer cannot mirror requests",
             "send a small share instead: `setWeight: 0.1`",
+        ),
+        "hook" => later(
+            "calling a function",
+            "write `pause: {}`, and let the function's work end with `tidegate promote` or `tidegate abort`",
         ),
         "experiment" => later("side-by-side experiments", "write `setWeight`, then `analysis`"),
         "plugin" => later("step plugins", "write `pause: {}`, and let the plugin's work end with `tidegate promote`"),
