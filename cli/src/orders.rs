@@ -134,6 +134,23 @@ pub fn carry_out(link: &mut Link, request: &CommandRequest) -> Result<Answer, Fa
     ))
 }
 
+/// Waits until a start that was queued has begun or was refused.
+pub fn begun_after(link: &mut Link, key: &str, timeout: Option<Duration>) -> Result<Answer, Failure> {
+    let asked_since = Instant::now();
+    let mut key = key.to_owned();
+    while timeout.is_none_or(|timeout| asked_since.elapsed() < timeout) {
+        sleep(ASK_EVERY);
+        match link.ask(&Ask::Answer { key: key.clone() })? {
+            // Another rollout was quicker, and it waits for that one.
+            Told::Answer { answer: Some(Answer::Queued { key: after, .. }) } => key = after,
+            Told::Answer { answer: Some(answer) } if answer != Answer::Accepted => return Ok(answer),
+            Told::Answer { .. } => {}
+            other => return Err(names::unexpected("an answer", "cannot ask what became of the start", other)),
+        }
+    }
+    Err(Failure::new(Exit::TimedOut, "the time to wait is over; the start is queued", "`list` shows what it waits for"))
+}
+
 /// Prints what became of an order; `cannot` is such as "cannot promote `checkout`".
 pub fn conclude(console: &mut Console, answer: &Answer, cannot: &str) -> Outcome {
     if console.output == Output::Json {
@@ -141,6 +158,7 @@ pub fn conclude(console: &mut Console, answer: &Answer, cannot: &str) -> Outcome
     }
     let text = match answer {
         Answer::Started { rollout } => rollout.as_str(),
+        Answer::Queued { behind, .. } => &format!("queued: it begins when {behind} has ended"),
         Answer::Done { message, .. } => message,
         Answer::NoOp { message } => message,
         Answer::Refused { refusals } => return Err(Failure::refused(cannot, refusals)),

@@ -99,6 +99,7 @@ impl Chronicle {
             Some(
                 AbortReason::Analysis { .. }
                 | AbortReason::Person { .. }
+                | AbortReason::Superseded { .. }
                 | AbortReason::Blocked { .. }
                 | AbortReason::Unhealthy { .. }
                 | AbortReason::Gone { .. }

@@ -81,6 +81,13 @@ pub enum Answer {
         /// Its id.
         rollout: RolloutId,
     },
+    /// Kept until another rollout ends; what becomes of it then, `Ask::Answer` tells by that key.
+    Queued {
+        /// The rollout that has the services.
+        behind: RolloutId,
+        /// The key to ask by.
+        key: String,
+    },
     /// The verb was carried out.
     Done {
         /// On which rollout.

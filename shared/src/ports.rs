@@ -121,6 +121,8 @@ pub struct Commit<'a> {
     pub entry: &'a AuditEntry,
     /// The operator's command that this commit carries out, with the answer to give when it comes again.
     pub inbox: Option<(&'a str, &'a Answer)>,
+    /// Whether the rollout ends with it, and gives its services and alarms back.
+    pub ends: bool,
 }
 
 /// Why a commit did not happen. Nothing of it was written.

@@ -236,6 +236,13 @@ pub enum AbortReason {
         /// The caller's ARN.
         by: String,
     },
+    /// Another start was asked for, and the spec says that a later one takes its place.
+    Superseded {
+        /// Who asked for it.
+        by: String,
+        /// `family:revision` of the later one.
+        revision: String,
+    },
     /// A write is refused for good until a person changes something.
     Blocked {
         /// What was refused, and the service's words.
@@ -463,6 +470,11 @@ impl Rollout {
         self.plan.steps.get(self.cursor).or(self.plan.steps.last()).unwrap_or(&NO_STEP)
     }
 
+    /// Whether nothing of it is left to be done: it has ended, and no start waits for that.
+    pub fn is_settled(&self) -> bool {
+        self.is_finished() && self.wishes.next.is_none()
+    }
+
     /// Returns the promotion that it made, once it has ended with one.
     pub fn promotion(&self) -> Option<Promotion> {
         let at = self.promoted_at.filter(|_| self.is_finished())?;
@@ -487,6 +499,7 @@ impl AbortReason {
             | Self::CrashLoop { .. }
             | Self::ProgressDeadline { .. } => true,
             Self::Person { .. }
+            | Self::Superseded { .. }
             | Self::Blocked { .. }
             | Self::Gone { .. }
             | Self::PauseTimeout { .. }
@@ -537,6 +550,7 @@ impl std::fmt::Display for AbortReason {
             Self::Alarm { name } => write!(f, "alarm {name} is in ALARM"),
             Self::Analysis { metric, why } => write!(f, "analysis of {metric} failed: {why}"),
             Self::Person { by } => write!(f, "{by} said `abort`"),
+            Self::Superseded { by, revision } => write!(f, "superseded: {by} asked for {revision}"),
             Self::Blocked { why } => write!(f, "a write is refused: {why}"),
             Self::Unhealthy { why } => write!(f, "the canary is not well: {why}"),
             Self::Gone { what } => write!(f, "deleted by hand: {what}"),

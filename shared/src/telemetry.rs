@@ -120,6 +120,7 @@ fn because(reason: &AbortReason) -> &'static str {
         AbortReason::Alarm { .. } => "Alarm",
         AbortReason::Analysis { .. } => "Analysis",
         AbortReason::Person { .. } => "Person",
+        AbortReason::Superseded { .. } => "Superseded",
         AbortReason::Blocked { .. } => "Blocked",
         AbortReason::Unhealthy { .. } => "Unhealthy",
         AbortReason::Gone { .. } => "Gone",

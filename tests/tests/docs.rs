@@ -58,6 +58,7 @@ fn reasons() -> Vec<AbortReason> {
         AbortReason::Alarm { name: "A".into() },
         AbortReason::Analysis { metric: "M".into(), why: why() },
         AbortReason::Person { by: "X".into() },
+        AbortReason::Superseded { by: "X".into(), revision: "R".into() },
         AbortReason::Unhealthy { why: why() },
         AbortReason::Blocked { why: why() },
         AbortReason::Gone { what: why() },
@@ -72,6 +73,7 @@ fn reasons() -> Vec<AbortReason> {
             AbortReason::Alarm { .. }
             | AbortReason::Analysis { .. }
             | AbortReason::Person { .. }
+            | AbortReason::Superseded { .. }
             | AbortReason::Unhealthy { .. }
             | AbortReason::Blocked { .. }
             | AbortReason::Gone { .. }

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use tidegate::spec::{
-    self, CanaryScale, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, OnTimeout, Others, PauseLimit,
-    Policies, RollbackWindow, RolloutSpec, StrategySpec, Threshold, WorkloadSpec,
+    self, CanaryScale, CanarySpec, CanaryStep, MetricSource, MetricSpec, NoDataPolicy, OnNewRevision, OnTimeout,
+    Others, PauseLimit, Policies, RollbackWindow, RolloutSpec, StrategySpec, Threshold, WorkloadSpec,
 };
 use tidegate::weight::Weight;
 
@@ -104,8 +104,10 @@ fn steps(metrics: Vec<String>) -> impl Strategy<Value = Vec<CanaryStep>> {
 }
 
 fn others() -> impl Strategy<Value = Others> {
-    let window = (prop::option::of(1..51_u32), prop::option::of(seconds(60..86_400)));
-    window.prop_map(|(revisions, age)| Others {
+    let policy = prop_oneof![Just(OnNewRevision::Reject), Just(OnNewRevision::Queue), Just(OnNewRevision::Supersede)];
+    let window = (prop::option::of(1..51_u32), prop::option::of(seconds(60..86_400)), policy);
+    window.prop_map(|(revisions, age, on_new_revision)| Others {
+        on_new_revision,
         rollback_window: (revisions.is_some() || age.is_some()).then_some(RollbackWindow { revisions, age }),
     })
 }

@@ -60,6 +60,20 @@ pub fn begun(
     link: &mut crate::link::Link,
     context: &mut Context,
 ) -> Outcome {
+    let begun;
+    let answer = match answer {
+        Answer::Queued { behind, key } if wait => {
+            context.console.story(&format!("queued: it begins when {behind} has ended"));
+            begun = orders::begun_after(link, key, timeout.duration())?;
+            &begun
+        }
+        Answer::Queued { .. }
+        | Answer::Accepted
+        | Answer::Started { .. }
+        | Answer::Done { .. }
+        | Answer::NoOp { .. }
+        | Answer::Refused { .. } => answer,
+    };
     let Answer::Started { rollout } = answer else {
         return orders::conclude(&mut context.console, answer, cannot);
     };

@@ -3,7 +3,7 @@
 use tidegate::audit::AuditEntry;
 use tidegate::fault::Outcome;
 use tidegate::machine::effect::{Effect, Write};
-use tidegate::machine::event::{Event, TaskChange};
+use tidegate::machine::event::{Event, Successor, TaskChange};
 use tidegate::observation::AlarmState;
 
 use super::line::{Line, Tone};
@@ -47,6 +47,10 @@ fn input(event: &Event) -> String {
         Event::Performed { token, outcome } => format!("write #{token} {}", answered(outcome)),
         Event::Measured(measured) => format!("measured {} metrics", measured.readings.len()),
         Event::Command(command) => format!("{} by {}", command.verb, command.by),
+        Event::Successor(said) => match &**said {
+            Successor::Asked { request, .. } => format!("start by {}", request.by),
+            Successor::Answered { key } => format!("answer of start {key}"),
+        },
     }
 }
 

@@ -14,6 +14,12 @@ pub fn lines(rollouts: &[Listed], width: usize) -> Vec<Line> {
     let heading = ["NAME", "STATUS", "STEP", "WEIGHT", "REVISION", "STARTED", "ENDED"];
     let mut rows = vec![heading.map(|title| (title.to_owned(), Tone::Faint)).to_vec()];
     rows.extend(rollouts.iter().map(row));
+    if rollouts.iter().any(|listed| listed.next.is_some()) {
+        rows[0].push(("THEN".to_owned(), Tone::Faint));
+        for (row, listed) in rows.iter_mut().skip(1).zip(rollouts) {
+            row.push((listed.next.clone().unwrap_or_default(), Tone::Plain));
+        }
+    }
     table(&rows).into_iter().map(|line| line.cut(width)).collect()
 }
 

@@ -110,6 +110,9 @@ fn header(report: &Report, width: usize) -> Vec<Line> {
     lines.push(field("").plain(format!("{} (canary)", report.canary.revision)));
     let until = report.ended_at.unwrap_or(report.now);
     lines.push(field("Started:").plain(format!("{} by {}", date(report.started_at), report.started_by)));
+    if let Some(next) = &report.next {
+        lines.extend(sentence("Then:", next, width));
+    }
     if let Some(origin) = &report.origin {
         lines.extend(sentence("As:", origin, width));
     }

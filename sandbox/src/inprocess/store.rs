@@ -95,7 +95,7 @@ impl Memory {
 
     /// Finds every unfinished rollout.
     pub fn unfinished(&self) -> Vec<Unfinished> {
-        let unfinished = self.all().filter(|rollout| !rollout.is_finished());
+        let unfinished = self.all().filter(|rollout| !rollout.is_settled());
         unfinished.map(|rollout| Unfinished { rollout: rollout.id, armed_until: rollout.timer.armed_until }).collect()
     }
 
@@ -127,7 +127,7 @@ impl Memory {
         if !next {
             return Err(CommitRefused::Stale);
         }
-        if commit.rollout.is_finished() {
+        if commit.ends {
             for service in commit.rollout.services() {
                 self.services.entry(service.clone()).or_default().active = None;
             }
@@ -153,7 +153,7 @@ impl Memory {
 
     /// Lists rollouts, newest first.
     pub fn list(&self, finished: bool, limit: u32) -> Vec<Listed> {
-        let mut wanted: Vec<Rollout> = self.all().filter(|rollout| rollout.is_finished() == finished).collect();
+        let mut wanted: Vec<Rollout> = self.all().filter(|rollout| rollout.is_settled() == finished).collect();
         wanted.sort_by_key(|rollout| std::cmp::Reverse(rollout.started_at));
         wanted.iter().take(limit as usize).map(Rollout::listed).collect()
     }
@@ -180,8 +180,11 @@ impl Memory {
             // No two versions of one rollout have the same head, which is all that a commit's condition needs.
             Keeping::AsIs => (State::Record(Box::new(rollout.clone())), format!("{}", entry.sequence)),
         };
-        for service in rollout.services() {
-            self.services.entry(service.clone()).or_default().head.clone_from(&head);
+        // After its end the services are another one's.
+        if commit.ends || !rollout.is_finished() {
+            for service in rollout.services() {
+                self.services.entry(service.clone()).or_default().head.clone_from(&head);
+            }
         }
         self.rollouts.insert(rollout.id.clone(), Item { state, version: entry.sequence, head: head.clone() });
         if let Some((key, answer)) = commit.inbox {

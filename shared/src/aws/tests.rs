@@ -279,7 +279,7 @@ fn stored(rollout: &crate::rollout::Rollout, head: &str) -> String {
 async fn a_commit_without_an_answer_is_found_by_its_head() {
     let rollout = test_support::begin(vec![]);
     let entry = entry(&rollout);
-    let commit = || Commit { rollout: &rollout, entry: &entry, inbox: None };
+    let commit = || Commit { rollout: &rollout, entry: &entry, inbox: None, ends: false };
     let table = |peer: &Peer| Table::new(&peer.sdk(), "tidegate".into(), FunctionClock::wall());
 
     let peer = Peer::that(vec![Does::Cut, Does::Answer(200, stored(&rollout, &entry.hash()))]);

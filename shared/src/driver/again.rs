@@ -25,7 +25,7 @@ pub(super) async fn retry<P: World>(
         Phase::Degraded { .. } => {
             // The window may have closed meanwhile; it never opens for a rollout that took all its steps.
             let track = if rollout.wishes.fast { Track::ByWindow } else { Track::FullSteps };
-            let manner = Manner { origin: Origin::Retry { of: id.clone(), from_step }, track };
+            let manner = Manner { origin: Origin::Retry { of: id.clone(), from_step }, track, after: None };
             let revision = rollout.baseline.revision.as_str().to_owned();
             send(driver, key, &rollout, Some(revision), manner, by).await
         }
@@ -51,7 +51,8 @@ pub(super) async fn undo<P: World>(
         let why = format!("cannot undo `{id}`: it is {} and has not been promoted", rollout.phase.name());
         return Ok(refuse(why, format!("`abort {id}` leads back to the stable revision")));
     }
-    send(driver, key, &rollout, to_revision, Manner { origin: Origin::Undo { of: id.clone() }, track }, by).await
+    send(driver, key, &rollout, to_revision, Manner { origin: Origin::Undo { of: id.clone() }, track, after: None }, by)
+        .await
 }
 
 /// The revision that stable runs, once more, with all steps.
@@ -66,7 +67,7 @@ pub(super) async fn restart<P: World>(
         let why = format!("cannot restart after `{id}`: it is {}", rollout.phase.name());
         return Ok(refuse(why, "wait until it has ended: what it rolls out may become the stable revision"));
     }
-    let manner = Manner { origin: Origin::Restart { of: id.clone() }, track: Track::FullSteps };
+    let manner = Manner { origin: Origin::Restart { of: id.clone() }, track: Track::FullSteps, after: None };
     send(driver, key, &rollout, None, manner, by).await
 }
 

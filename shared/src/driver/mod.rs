@@ -22,7 +22,7 @@ use crate::events::Message;
 use crate::fault::Fault;
 use crate::ids::RolloutId;
 use crate::machine::effect::{Effect, Write};
-use crate::machine::event::Event;
+use crate::machine::event::{Event, Successor};
 use crate::machine::{self, Outcome};
 use crate::ports::{
     Announcer, Clock, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, WakeUps,
@@ -87,6 +87,7 @@ impl<P: World> Driver<'_, P> {
     /// Gives a rollout its events, and performs what follows until nothing does, or time is up.
     pub async fn give(&self, id: &RolloutId, events: Vec<Event>, inbox: Inbox<'_>) -> Result<Given, Fault> {
         let Some(mut stored) = self.ports.load(id).await? else { return Ok(Given::Unknown) };
+        let asked = events.first().cloned();
         let mut inputs = events;
         let mut inbox = inbox;
         let mut given = None;
@@ -118,11 +119,12 @@ impl<P: World> Driver<'_, P> {
                 outcome: sentence(&step.outcomes),
                 effects: effects.clone(),
             };
-            let answer = inbox.and_then(|key| Some((key, answer(id, step.outcomes.first()?))));
+            let answer = inbox.and_then(|key| Some((key, answer(id, inputs.first(), step.outcomes.first()?))));
             let commit = Commit {
                 rollout: &step.rollout,
                 entry: &entry,
                 inbox: answer.as_ref().map(|(key, answer)| (*key, answer)),
+                ends: step.rollout.is_finished() && !stored.rollout.is_finished(),
             };
             // The way home goes out with the commit, not after it.
             let (committed, home) = join(self.ports.commit(commit), self.write_home(&effects)).await;
@@ -162,6 +164,12 @@ impl<P: World> Driver<'_, P> {
             }
             turns += 1;
         }
+        // Whoever waited for its end is asked for until there is an answer, at every knock.
+        if stored.rollout.is_finished()
+            && let Some(next) = &stored.rollout.wishes.next
+        {
+            self.ports.send(Queue::Commands, &Message::Start(next.clone()), SignedDuration::ZERO).await?;
+        }
         // What could not be sent is made up for by redelivery, once the answers are safe.
         if let Some(fault) = unsent {
             return Err(fault);
@@ -169,7 +177,7 @@ impl<P: World> Driver<'_, P> {
         if let Some(key) = inbox
             && let Some(outcome) = given.as_ref().and_then(|outcomes| outcomes.first())
         {
-            self.ports.record(key, &answer(id, outcome)).await?;
+            self.ports.record(key, &answer(id, asked.as_ref(), outcome)).await?;
         }
         Ok(Given::Taken(given.unwrap_or_default()))
     }
@@ -220,7 +228,7 @@ impl<P: World> Driver<'_, P> {
 /// What a person asked for is in the journal whatever became of it.
 fn somebody_asked(inputs: &[Event]) -> bool {
     inputs.iter().any(|input| match input {
-        Event::Command(_) => true,
+        Event::Command(_) | Event::Successor(_) => true,
         Event::Tick
         | Event::WakeUp { .. }
         | Event::Knock { .. }
@@ -242,9 +250,28 @@ fn sentence(outcomes: &[Outcome]) -> String {
 }
 
 /// What an operator is answered.
-fn answer(id: &RolloutId, outcome: &Outcome) -> Answer {
+fn answer(id: &RolloutId, asked: Option<&Event>, outcome: &Outcome) -> Answer {
+    let kept = asked.and_then(|event| match event {
+        Event::Successor(said) => match &**said {
+            Successor::Asked { request, .. } => Some(request.key_after()),
+            Successor::Answered { .. } => None,
+        },
+        Event::Tick
+        | Event::WakeUp { .. }
+        | Event::Knock { .. }
+        | Event::Unplaced { .. }
+        | Event::Task(_)
+        | Event::Alarm(_)
+        | Event::Observed(_)
+        | Event::Performed { .. }
+        | Event::Measured(_)
+        | Event::Command(_) => None,
+    });
     match outcome {
-        Outcome::Applied(message) => Answer::Done { rollout: id.clone(), message: message.clone() },
+        Outcome::Applied(message) => match kept {
+            Some(key) => Answer::Queued { behind: id.clone(), key },
+            None => Answer::Done { rollout: id.clone(), message: message.clone() },
+        },
         Outcome::NoOp(message) => Answer::NoOp { message: message.clone() },
         Outcome::Refused(refusal) => Answer::Refused { refusals: vec![refusal.clone()] },
     }

@@ -15,7 +15,7 @@ use crate::machine;
 use crate::machine::event::{Command, Event};
 use crate::ports::{Clock, MetricProvider, Queue, RolloutStore, TrafficRouter, WakeUps, Workload};
 use crate::rollout::{Manner, StartRequest};
-use crate::spec;
+use crate::spec::{self, OnNewRevision};
 
 /// The longest answers: a history's page, and a list.
 const PAGE: u32 = 200;
@@ -51,7 +51,7 @@ pub async fn command<P: World>(driver: &Driver<'_, P>, request: &CommandRequest,
                 Given::Unknown => Ok(unknown(rollout)),
                 Given::Repeated => Ok(driver.ports.answer(&request.key).await?.unwrap_or(Answer::Accepted)),
                 Given::Taken(outcomes) => {
-                    Ok(outcomes.first().map_or(Answer::Accepted, |outcome| super::answer(rollout, outcome)))
+                    Ok(outcomes.first().map_or(Answer::Accepted, |outcome| super::answer(rollout, None, outcome)))
                 }
             }
         }
@@ -85,7 +85,11 @@ where
                     Some(stable) => again::past(ports, &spec, &stable.service, Vec::new()).await?,
                     None => Vec::new(),
                 };
-                Ok(Told::Plan { plan: Box::new(estate::plan_report_on(&spec, &found, *track, &past)) })
+                let mut plan = estate::plan_report_on(&spec, &found, *track, &past);
+                if let Some(active) = in_the_way(ports, &spec.name).await? {
+                    plan.refusals = active;
+                }
+                Ok(Told::Plan { plan: Box::new(plan) })
             }
         },
         Ask::Init { cluster, service } => init(ports, cluster, service).await,
@@ -119,4 +123,20 @@ async fn init<P: Workload + TrafficRouter>(ports: &P, cluster: &str, service: &s
         Ok(init) => Told::Init { spec: init.spec, service: init.service },
         Err(refusals) => Told::Refused { refusals },
     })
+}
+
+/// What stands against a start beside the active rollout of that name: nothing, where the rollout would keep the
+/// start. Half-moved weights and tasks are that rollout's, and no reason of their own.
+async fn in_the_way<P: RolloutStore>(ports: &P, name: &str) -> Result<Option<Vec<Refusal>>, Fault> {
+    let active = ports.list(false, PAGE).await?.into_iter().find(|listed| listed.name == name);
+    let Some(listed) = active else { return Ok(None) };
+    let Some(stored) = ports.load(&listed.rollout).await? else { return Ok(None) };
+    let id = listed.rollout;
+    Ok(Some(match stored.rollout.spec.others.on_new_revision {
+        OnNewRevision::Queue | OnNewRevision::Supersede => Vec::new(),
+        OnNewRevision::Reject => {
+            let why = format!("the services already have an active rollout, {id}");
+            vec![Refusal::new(why, format!("wait for it, or `abort {id}`; `onNewRevision: queue` would keep it"))]
+        }
+    }))
 }

@@ -5,35 +5,73 @@ use sha2::{Digest, Sha256};
 
 use super::again::{self, Before};
 use super::discover::discover;
-use super::{Driver, World};
+use super::{Driver, Given, World};
 use crate::api::{Answer, Refusal};
 use crate::audit::AuditEntry;
 use crate::fault::Fault;
 use crate::ids::RolloutId;
-use crate::machine::event::Event;
+use crate::machine::event::{Event, Successor};
 use crate::machine::passed_by_a_retry;
 use crate::observation::{AlarmState, Estate};
 use crate::plan::Plan;
-use crate::ports::{Commit, CommitRefused, Stored};
+use crate::ports::{Clock, Commit, CommitRefused, RolloutStore, Stored};
 use crate::rollout::{Baseline, Origin, Rollout, StartRequest, Wishes};
 use crate::spec::{self, RolloutSpec};
 use crate::{estate, strategy};
 
 /// A start that waited longer, in a dead-letter queue or behind an outage, is no longer what somebody wants.
 const START_GOOD_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// After a rollout's end, ECS completes its own deployments within this.
+const SETTLES_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// Begins a rollout, or says every reason why not. Once per key.
 pub(super) async fn start<P: World>(driver: &Driver<'_, P>, request: &StartRequest) -> Result<Answer, Fault> {
-    if let Some(known) = driver.ports.answer(&request.key).await? {
-        return Ok(known);
-    }
-    let answer = match begin(driver, request).await? {
-        Begun::Rollout(answer) => return Ok(answer),
-        Begun::Refused(answer) => answer,
+    let answer = match driver.ports.answer(&request.key).await? {
+        Some(known) => known,
+        None => match begin(driver, request).await? {
+            Begun::Rollout(answer) => answer,
+            // What the rollout before it leaves behind, ECS's own deployment above all, settles in a while: the sweep
+            // asks again.
+            Begun::Refused(answer) if still_settling(driver, request).await? => return Ok(answer),
+            Begun::Refused(answer) => {
+                tracing::info!(key = request.key, ?answer, "A start was refused");
+                driver.ports.record(&request.key, &answer).await?;
+                answer
+            }
+        },
     };
-    tracing::info!(key = request.key, ?answer, "A start was refused");
-    driver.ports.record(&request.key, &answer).await?;
+    // The rollout whose end it waited for need not keep it any longer.
+    if let Some(before) = &request.manner.after {
+        let said = Successor::Answered { key: request.key.clone() };
+        driver.give(before, vec![Event::Successor(Box::new(said))], None).await?;
+    }
     Ok(answer)
+}
+
+/// Whether a start that waited for a rollout's end is refused so soon after it that it may only be too early.
+async fn still_settling<P: World>(driver: &Driver<'_, P>, request: &StartRequest) -> Result<bool, Fault> {
+    let Some(before) = &request.manner.after else { return Ok(false) };
+    let before = driver.ports.load(before).await?;
+    let ended_at = before.and_then(|before| before.rollout.ended_at);
+    Ok(ended_at.is_some_and(|ended_at| driver.ports.now().at < ended_at + SETTLES_WITHIN))
+}
+
+/// Gives a start to the rollout that has the services: it decides by its own spec what becomes of it.
+async fn hand_to<P: World>(
+    driver: &Driver<'_, P>,
+    active: &RolloutId,
+    request: &StartRequest,
+    revision: &str,
+) -> Result<Answer, Fault> {
+    let said = Successor::Asked { request: request.clone(), revision: revision.to_owned() };
+    let given = driver.give(active, vec![Event::Successor(Box::new(said.clone()))], Some(&request.key)).await?;
+    Ok(match given {
+        Given::Taken(outcomes) => {
+            let event = Event::Successor(Box::new(said));
+            outcomes.first().map_or(Answer::Accepted, |outcome| super::answer(active, Some(&event), outcome))
+        }
+        Given::Repeated | Given::Unknown => driver.ports.answer(&request.key).await?.unwrap_or(Answer::Accepted),
+    })
 }
 
 enum Begun {
@@ -45,7 +83,7 @@ async fn begin<P: World>(driver: &Driver<'_, P>, request: &StartRequest) -> Resu
     let ports = driver.ports;
     let refused = |refusals| Ok(Begun::Refused(Answer::Refused { refusals }));
     let age = ports.now().at.duration_since(request.asked_at);
-    if age > START_GOOD_FOR {
+    if age > START_GOOD_FOR && request.manner.after.is_none() {
         let age = SignedDuration::from_mins(age.as_mins());
         let why = format!("it was asked for {age:#} ago, and a start is good for {START_GOOD_FOR:#}");
         return refused(vec![Refusal::new(why, "ask again, with a new key, if it is still wanted")]);
@@ -62,6 +100,12 @@ async fn begin<P: World>(driver: &Driver<'_, P>, request: &StartRequest) -> Resu
         Ok(found) => found,
         Err(refusal) => return refused(vec![refusal]),
     };
+    let services: Vec<_> = found.services.iter().flatten().map(|service| &service.arn).collect();
+    let wanted = found.revision.as_ref().map(|revision| revision.arn.as_str().to_owned());
+    let active = ports.by_services(&services).await?.into_values().next();
+    if let (Some(active), Some(revision)) = (active, &wanted) {
+        return Ok(Begun::Rollout(hand_to(driver, &active, request, revision).await?));
+    }
     let baseline = match estate::baseline_for(&spec, &found, &request.manner.origin) {
         Ok(baseline) => baseline,
         Err(refusals) => return refused(refusals),
@@ -105,12 +149,12 @@ async fn begin<P: World>(driver: &Driver<'_, P>, request: &StartRequest) -> Resu
         effects: effects.clone(),
     };
     let answer = Answer::Started { rollout: id.clone() };
-    let commit = Commit { rollout: &rollout, entry: &entry, inbox: Some((&request.key, &answer)) };
+    let commit = Commit { rollout: &rollout, entry: &entry, inbox: Some((&request.key, &answer)), ends: false };
     match ports.begin(commit).await {
         Ok(()) => {}
-        Err(CommitRefused::Busy { service, active }) => {
-            let why = format!("{} already has an active rollout, {active}", service.name());
-            return refused(vec![Refusal::new(why, format!("wait for it, or `abort {active}`"))]);
+        Err(CommitRefused::Busy { active, .. }) => {
+            let revision = rollout.baseline.revision.as_str();
+            return Ok(Begun::Rollout(hand_to(driver, &active, request, revision).await?));
         }
         Err(CommitRefused::Repeated | CommitRefused::Stale) => {
             return Ok(Begun::Rollout(ports.answer(&request.key).await?.unwrap_or(Answer::Accepted)));

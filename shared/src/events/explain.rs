@@ -9,7 +9,7 @@ use super::shape::{Shape, notification};
 use super::text::{bounded_depth, read, unreadable};
 use super::{Arrival, Home, Ignored, ParseError, Reason, parse};
 use crate::ids::{AlarmArn, RolloutId, ServiceArn};
-use crate::machine::event::{AlarmChange, Event, TaskChange};
+use crate::machine::event::{AlarmChange, Event, Successor, TaskChange};
 use crate::observation::AlarmState;
 
 /// Wrappings around one event. SNS in SQS in a list in a file of lines makes four.
@@ -313,6 +313,10 @@ fn said(event: &Event) -> String {
         Event::Performed { token, .. } => format!("the answer to write {token}"),
         Event::Measured(measured) => format!("the answer to question {} of run {}", measured.generation, measured.run),
         Event::Command(command) => format!("{} by {}", command.verb, command.by),
+        Event::Successor(said) => match &**said {
+            Successor::Asked { request, revision } => format!("a start of {revision} by {}", request.by),
+            Successor::Answered { key } => format!("the start {key} has its answer"),
+        },
     }
 }
 

@@ -7,6 +7,7 @@ use crate::analysis::Measured;
 use crate::fault::Outcome;
 use crate::ids::{AlarmArn, ServiceArn, TaskArn};
 use crate::observation::{AlarmState, Observation};
+use crate::rollout::StartRequest;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +49,26 @@ pub enum Event {
     Measured(Measured),
     /// A person's will.
     Command(Command),
+    /// A start that is asked for while this rollout has the services.
+    Successor(Box<Successor>),
+}
+
+/// What is said of a start that waits for a rollout's end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "successor")]
+pub enum Successor {
+    /// It was asked for.
+    Asked {
+        /// As it was.
+        request: StartRequest,
+        /// The ARN of its revision.
+        revision: String,
+    },
+    /// It has its answer: it began, or was refused.
+    Answered {
+        /// Its key.
+        key: String,
+    },
 }
 
 /// What a task event says.

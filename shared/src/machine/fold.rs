@@ -39,6 +39,7 @@ pub fn fold(rollout: &mut Rollout, event: Event, now: Now, effects: &mut Vec<Eff
         Event::Performed { token, outcome } => performed(rollout, token, outcome, now, effects),
         Event::Measured(measured) => took_measure(rollout, measured, now),
         Event::Command(command) => obey(rollout, &command, now, effects),
+        Event::Successor(said) => super::successor::fold(rollout, *said, now, effects),
     }
 }
 
@@ -59,6 +60,7 @@ pub fn after_the_end(rollout: &Rollout, event: &Event) -> Outcome {
         | Event::Alarm(_)
         | Event::Observed(_)
         | Event::Performed { .. }
+        | Event::Successor(_)
         | Event::Measured(_) => Outcome::NoOp("the rollout has ended".to_owned()),
     }
 }

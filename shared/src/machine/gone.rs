@@ -79,6 +79,7 @@ pub fn give_up(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> bo
         AbortReason::Alarm { .. }
         | AbortReason::Analysis { .. }
         | AbortReason::Person { .. }
+        | AbortReason::Superseded { .. }
         | AbortReason::Blocked { .. }
         | AbortReason::Unhealthy { .. }
         | AbortReason::PauseTimeout { .. }

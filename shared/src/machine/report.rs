@@ -7,7 +7,7 @@ use super::{Now, background, drift, next_wake_up, shortage};
 use crate::ids::RolloutId;
 use crate::observation::{Health, Read, ServiceSeen};
 use crate::plan::Step;
-use crate::rollout::{Homeward, PauseReason, Phase, Rollout, Side, StepState};
+use crate::rollout::{Homeward, PauseReason, Phase, Rollout, Side, StartRequest, StepState};
 use crate::spec::{MetricSpec, Threshold};
 
 /// One rollout at one time.
@@ -56,6 +56,9 @@ pub struct Report {
     /// Why, where it was not a plain `start`: a retry, an undo, a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
+    /// The start that begins when this one has ended: who asked for it, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// When this was true.
     pub now: Timestamp,
 }
@@ -80,6 +83,9 @@ pub struct Listed {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// The start that begins then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// One step of the plan.
@@ -154,6 +160,7 @@ impl Rollout {
             revision: self.baseline.revision.short().to_owned(),
             started_at: self.started_at,
             ended_at: self.ended_at,
+            next: self.wishes.next.as_ref().map(next),
         }
     }
 }
@@ -188,9 +195,16 @@ pub fn report(rollout: &Rollout, now: Now) -> Report {
         promoted_at: rollout.promoted_at,
         ended_at: rollout.ended_at,
         started_by: rollout.started_by.clone(),
+        next: rollout.wishes.next.as_ref().map(next),
         origin: (!rollout.wishes.is_plain()).then(|| rollout.wishes.why()),
         now: now.at,
     }
+}
+
+fn next(request: &StartRequest) -> String {
+    let revision = request.task_definition.as_deref().unwrap_or("the revision of its spec");
+    let revision = revision.rsplit('/').next().unwrap_or(revision);
+    format!("{revision}, asked for by {} at {}", request.by, request.asked_at)
 }
 
 fn message(rollout: &Rollout) -> String {

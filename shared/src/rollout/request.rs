@@ -34,6 +34,9 @@ pub struct Manner {
     /// How.
     #[serde(skip_serializing_if = "Track::is_by_window")]
     pub track: Track,
+    /// The rollout whose end it waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<RolloutId>,
 }
 
 /// Why a rollout is asked for.
@@ -87,6 +90,20 @@ pub struct Promotion {
     pub before: TaskDefinitionArn,
     /// When.
     pub at: Timestamp,
+}
+
+impl StartRequest {
+    /// Returns the key of a start that waits for a rollout's end: the key that it was asked for by has its answer then.
+    pub fn key_after(&self) -> String {
+        format!("{}/after", self.key)
+    }
+
+    /// Returns it as it is asked for once that rollout has ended.
+    #[must_use]
+    pub fn after(self, rollout: &RolloutId) -> Self {
+        let manner = Manner { after: Some(rollout.clone()), ..self.manner.clone() };
+        Self { key: self.key_after(), manner, ..self }
+    }
 }
 
 impl Manner {

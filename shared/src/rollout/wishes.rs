@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::request::Origin;
+use super::request::{Origin, StartRequest};
 
 /// What people asked of a rollout beyond its spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct Wishes {
     /// Alarms of the spec that were in ALARM when an undo began: they are why, and are not watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unwatched: Vec<String>,
+    /// The start that begins when this rollout has ended; kept until it has its answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<StartRequest>,
     /// Indices of the steps that are or will be passed over: neither done nor successful.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub skipped: BTreeSet<usize>,

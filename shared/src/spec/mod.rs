@@ -21,7 +21,7 @@ pub use self::document::schema;
 pub use self::error::{Mistake, SpecError};
 pub use self::header_route::{HeaderMatch, HeaderRoute, HeaderValue};
 pub use self::lint::{Lint, lint, print, read};
-pub use self::others::{Others, RollbackWindow};
+pub use self::others::{OnNewRevision, Others, RollbackWindow};
 pub use self::policy::Policies;
 use crate::weight::Weight;
 

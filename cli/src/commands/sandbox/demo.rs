@@ -163,7 +163,7 @@ impl Demo<'_> {
         let rollout = match orders::carry_out(&mut self.link, &orders::request(&KeyFlag { key: None }, order))? {
             Answer::Started { rollout } => rollout,
             Answer::Refused { refusals } => return Err(Failure::refused("cannot start `checkout`", &refusals)),
-            other @ (Answer::Accepted | Answer::Done { .. } | Answer::NoOp { .. }) => {
+            other @ (Answer::Accepted | Answer::Queued { .. } | Answer::Done { .. } | Answer::NoOp { .. }) => {
                 return Err(Failure::misunderstood("a start", &format!("{other:?}")));
             }
         };

@@ -106,7 +106,7 @@ pub fn rollout(rollout: &Rollout, version: u64, head: &str) -> Result<Item, Faul
     set("phase", text(&listed.phase));
     set("name", text(&listed.name));
     set("listed", record(&listed)?);
-    set("unfinished", yes_or_no(!rollout.is_finished()));
+    set("unfinished", yes_or_no(!rollout.is_settled()));
     set("started_at", number(&rollout.started_at.as_millisecond()));
     if let Some(at) = rollout.timer.armed_until {
         set("armed_until", text(at.to_string()));
@@ -203,18 +203,9 @@ pub fn read_inbox(item: &Item, wall: Timestamp) -> Result<Option<Answer>, Fault>
     if expires_at <= wall.as_second() { Ok(None) } else { json(item, "answer").map(Some) }
 }
 
-/// Returns a rollout as a line of a list.
+/// Returns a rollout as a line of a list: here with the weight that was asked for last.
 pub fn listed(rollout: &Rollout) -> Listed {
-    Listed {
-        rollout: rollout.id.clone(),
-        name: rollout.spec.name.clone(),
-        phase: rollout.phase.name().to_owned(),
-        step: (rollout.cursor, rollout.plan.steps.len()),
-        weight: rollout.commanded.to_string(),
-        revision: rollout.baseline.revision.short().to_owned(),
-        started_at: rollout.started_at,
-        ended_at: rollout.ended_at,
-    }
+    Listed { weight: rollout.commanded.to_string(), ..rollout.listed() }
 }
 
 /// A text attribute.

@@ -45,14 +45,15 @@ fn entry(rollout: &Rollout, sequence: u64, previous: &str) -> AuditEntry {
 fn begin(chains: [&str; 2]) -> Transaction {
     let rollout = rollout();
     let answer = Answer::Started { rollout: rollout.id.clone() };
-    let commit = Commit { rollout: &rollout, entry: &entry(&rollout, 1, ""), inbox: Some(("key", &answer)) };
+    let commit =
+        Commit { rollout: &rollout, entry: &entry(&rollout, 1, ""), inbox: Some(("key", &answer)), ends: false };
     let chains = chains.map(|head| Chain { head: head.to_owned() });
     Transaction::begin(&commit, &chains, TABLE, wall()).unwrap()
 }
 
 fn commit(rollout: &Rollout, inbox: Option<(&str, &Answer)>) -> Transaction {
     let entry = entry(rollout, 8, "before");
-    Transaction::commit(&Commit { rollout, entry: &entry, inbox }, TABLE, wall()).unwrap()
+    Transaction::commit(&Commit { rollout, entry: &entry, inbox, ends: rollout.is_finished() }, TABLE, wall()).unwrap()
 }
 
 /// Key, condition, and whether it deletes.

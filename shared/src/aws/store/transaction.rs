@@ -83,7 +83,7 @@ impl Transaction {
         transaction.put(Part::Record, replaced)?;
         transaction.journal(table, entry)?;
         transaction.inbox(table, commit.inbox, wall)?;
-        if rollout.is_finished() {
+        if commit.ends {
             transaction.free(table, rollout)?;
         }
         transaction.bounded()

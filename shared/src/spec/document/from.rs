@@ -33,6 +33,7 @@ impl From<&RolloutSpec> for RolloutDocument {
                     StrategySpec::BlueGreen(blue_green) => Strategy::BlueGreen(blue_green.into()),
                 },
                 rollback_window: spec.others.rollback_window.as_ref().map(Into::into),
+                on_new_revision: spec.others.on_new_revision.into(),
             },
         }
     }

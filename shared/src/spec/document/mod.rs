@@ -83,6 +83,9 @@ struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "others::RollbackWindow", default)]
     rollback_window: Option<others::RollbackWindow>,
+    /// What becomes of a start that is asked for while this rollout is active.
+    #[schemars(default = "others::on_new_revision")]
+    on_new_revision: others::OnNewRevision,
 }
 
 /// Where revisions run and who moves their traffic.

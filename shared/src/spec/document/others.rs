@@ -26,3 +26,30 @@ impl From<&others::RollbackWindow> for RollbackWindow {
         Self { revisions: window.revisions, age: window.age.map(Duration) }
     }
 }
+
+/// What becomes of a start that is asked for while a rollout is active.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum OnNewRevision {
+    /// It is refused.
+    Reject,
+    /// The latest one begins when the rollout has ended.
+    Queue,
+    /// The rollout goes home, and the latest one begins then.
+    Supersede,
+}
+
+/// What holds where nothing is said.
+pub fn on_new_revision() -> OnNewRevision {
+    OnNewRevision::Reject
+}
+
+impl From<others::OnNewRevision> for OnNewRevision {
+    fn from(policy: others::OnNewRevision) -> Self {
+        match policy {
+            others::OnNewRevision::Reject => Self::Reject,
+            others::OnNewRevision::Queue => Self::Queue,
+            others::OnNewRevision::Supersede => Self::Supersede,
+        }
+    }
+}

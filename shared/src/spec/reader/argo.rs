@@ -119,6 +119,9 @@ fn of_spec(key: &str) -> Option<Known> {
             "the target group's health check says when a task is ready",
             "raise the target group's healthy threshold or interval, or write a `pause` step",
         ),
+        "group" => {
+            later("a rollout knows nothing of others' services", "start the next one when `status --wait` says 0")
+        }
         "revisionHistoryLimit" => unsupported("ECS keeps every revision", "start a rollout with the earlier revision"),
         "paused" => unsupported("a spec does not pause; a person does", "use `tidegate pause` and `tidegate resume`"),
         "hooks" => later(

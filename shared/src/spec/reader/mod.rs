@@ -78,8 +78,16 @@ fn document(walk: &mut Walk, at: &At<'_>) -> Option<RolloutSpec> {
     Some(RolloutSpec { name: name?, ..spec? })
 }
 
-const SPEC: [&str; 7] =
-    ["workload", "taskDefinition", "alarms", "progressDeadlineSeconds", "metrics", "strategy", "rollbackWindow"];
+const SPEC: [&str; 8] = [
+    "workload",
+    "taskDefinition",
+    "alarms",
+    "progressDeadlineSeconds",
+    "metrics",
+    "strategy",
+    "rollbackWindow",
+    "onNewRevision",
+];
 
 /// Reads `spec`; the name is the document's to fill in.
 fn read_spec(walk: &mut Walk, at: &At<'_>) -> Option<RolloutSpec> {

@@ -2,7 +2,7 @@
 
 use super::argo::Scope;
 use super::walk::{At, Fields, Walk, wrong};
-use crate::spec::{Mistake, Others, RollbackWindow, limits};
+use crate::spec::{Mistake, OnNewRevision, Others, RollbackWindow, limits};
 
 /// Reads the fields of `spec` that say it.
 pub fn others(walk: &mut Walk, fields: &Fields<'_>) -> Option<Others> {
@@ -10,7 +10,15 @@ pub fn others(walk: &mut Walk, fields: &Fields<'_>) -> Option<Others> {
         None => Some(None),
         Some(at) => window(walk, &at).map(Some),
     };
-    Some(Others { rollback_window: rollback_window? })
+    let on_new_revision = fields.get("onNewRevision").map_or(Some(OnNewRevision::Reject), |at| {
+        let words = [
+            ("reject", OnNewRevision::Reject),
+            ("queue", OnNewRevision::Queue),
+            ("supersede", OnNewRevision::Supersede),
+        ];
+        walk.word(&at, &words)
+    });
+    Some(Others { rollback_window: rollback_window?, on_new_revision: on_new_revision? })
 }
 
 fn window(walk: &mut Walk, at: &At<'_>) -> Option<RollbackWindow> {

@@ -4,9 +4,10 @@ use super::super::Bench;
 use crate::analysis::{Found, Measured, Reading};
 use crate::fault::{self, Fault, Obstacle};
 use crate::ids::{AlarmArn, TaskArn};
-use crate::machine::event::{AlarmChange, Command, Event, TaskChange, Verb};
+use crate::machine::event::{AlarmChange, Command, Event, Successor, TaskChange, Verb};
 use crate::observation::{AlarmState, Health, Observation, Read};
-use crate::rollout::StepState;
+use crate::rollout::{Manner, StartRequest, StepState};
+use crate::spec::OnNewRevision;
 use crate::test_support::{alarm, look, rule, seconds};
 use crate::weight::Weight;
 
@@ -44,6 +45,7 @@ pub enum Fact {
     Pause,
     Resume,
     Abort,
+    Asked,
 }
 
 impl Fact {
@@ -82,7 +84,8 @@ impl Fact {
             Self::PromoteFull => Self::Pause,
             Self::Pause => Self::Resume,
             Self::Resume => Self::Abort,
-            Self::Abort => return None,
+            Self::Abort => Self::Asked,
+            Self::Asked => return None,
         })
     }
 
@@ -135,6 +138,7 @@ impl Fact {
             Self::Pause => "`pause`",
             Self::Resume => "`resume`",
             Self::Abort => "`abort`",
+            Self::Asked => "another `start`, with `onNewRevision: supersede`",
         }
     }
 }
@@ -155,6 +159,7 @@ fn kinds(event: &Event) -> &'static [Fact] {
             &[Fact::WriteApplied, Fact::WriteUnknown, Fact::WriteThrottled, Fact::WriteRefused, Fact::WriteOld]
         }
         Event::Measured(_) => &[Fact::MeasuredGood, Fact::MeasuredBad, Fact::MeasuredNothing, Fact::MeasuredOld],
+        Event::Successor(_) => &[Fact::Asked],
         Event::Command(command) => match command.verb {
             Verb::Promote => &[Fact::Promote, Fact::PromoteStale],
             Verb::PromoteFull => &[Fact::PromoteFull],
@@ -226,6 +231,7 @@ fn made(fact: Fact, bench: &mut Bench) -> Option<Event> {
         Fact::Pause => said(bench, Verb::Pause, 0),
         Fact::Resume => said(bench, Verb::Resume, 0),
         Fact::Abort => said(bench, Verb::Abort, 0),
+        Fact::Asked => asked(bench),
     })
 }
 
@@ -276,4 +282,17 @@ fn measured(bench: &mut Bench, found: Found) -> Option<Event> {
 fn said(bench: &Bench, verb: Verb, ahead: usize) -> Event {
     let expected_step = Some(bench.rollout.cursor + ahead);
     Event::Command(Command { verb, expected_step, by: "arn:me".into() })
+}
+
+fn asked(bench: &mut Bench) -> Event {
+    bench.rollout.spec.others.on_new_revision = OnNewRevision::Supersede;
+    let request = StartRequest {
+        key: "key".into(),
+        spec: String::new(),
+        task_definition: None,
+        by: "arn:me".into(),
+        asked_at: bench.now().at,
+        manner: Manner::default(),
+    };
+    Event::Successor(Box::new(Successor::Asked { request, revision: "task-definition/checkout:3".into() }))
 }

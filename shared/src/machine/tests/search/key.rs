@@ -90,7 +90,8 @@ fn of_events(events: &[Event], base: u64, timers: u64) -> Vec<String> {
             | Event::Task(_)
             | Event::Alarm(_)
             | Event::Measured(_)
-            | Event::Command(_) => {}
+            | Event::Command(_)
+            | Event::Successor(_) => {}
         }
         serde_json::to_string(&event).expect("an event is JSON")
     });
