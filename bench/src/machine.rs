@@ -14,7 +14,7 @@ use tidegate::ids::RolloutId;
 use tidegate::machine::event::Event;
 use tidegate::machine::{self, Now};
 use tidegate::ports::RolloutStore;
-use tidegate::rollout::{Phase, Rollout};
+use tidegate::rollout::{Phase, Rollout, Track};
 
 use crate::Failure;
 
@@ -69,7 +69,7 @@ fn promoted(seed: u64) -> Result<(InProcess, RolloutId), Failure> {
     estate.build(&mut world)?;
     let revision = estate.register_revision(&mut world, "1.1.0", sandbox::world::Behaviour::default())?;
     let sandbox = InProcess::new(world);
-    let order = Order::Start { spec: demo::SPEC.to_owned(), task_definition: Some(revision) };
+    let order = Order::Start { spec: demo::SPEC.to_owned(), task_definition: Some(revision), track: Track::default() };
     let request = CommandRequest { key: "bench".to_owned(), order };
     let begun = sandbox.command(&request, BY);
     sandbox.run_for(LOOK);

@@ -9,6 +9,7 @@ use sandbox::platform::transcript::{Caller, Entry};
 use sandbox::{Options, Sandbox, demo};
 use serde_json::{Value, json};
 use tidegate::api::{CommandRequest, Order};
+use tidegate::rollout::Track;
 use tokio::runtime::Runtime;
 
 use crate::Failure;
@@ -66,7 +67,7 @@ fn play(sandbox: &Sandbox) -> Result<(), Failure> {
 /// Starts it as a person does, and asks nothing more: every question would be counted.
 fn start(sandbox: &Sandbox) -> Result<(), Failure> {
     let revision = demo::register(sandbox, "1.1.0", 0.0)?;
-    let order = Order::Start { spec: demo::SPEC.to_owned(), task_definition: Some(revision) };
+    let order = Order::Start { spec: demo::SPEC.to_owned(), task_definition: Some(revision), track: Track::default() };
     let request = CommandRequest { key: "bench".to_owned(), order };
     let url = sandbox.function_url("command").ok_or("`command` has no URL")?;
     let call = ureq::post(&url).header("authorization", "Sandbox operator").config().proxy(None).build();
