@@ -14,7 +14,7 @@ use crate::machine::event::{Event, Successor};
 use crate::machine::passed_by_a_retry;
 use crate::observation::{AlarmState, Estate};
 use crate::plan::Plan;
-use crate::ports::{Clock, Commit, CommitRefused, RolloutStore, Stored};
+use crate::ports::{Commit, CommitRefused, Stored};
 use crate::rollout::{Baseline, Origin, Rollout, StartRequest, Wishes};
 use crate::spec::{self, RolloutSpec};
 use crate::{estate, strategy};

@@ -91,10 +91,12 @@ pub fn step(mut rollout: Rollout, events: Vec<Event>, now: Now) -> Step {
     let mut effects = Vec::new();
     let mut outcomes = Vec::with_capacity(events.len());
     for event in events {
-        let outcome = match event {
-            Event::Successor(said) => successor::fold(&mut rollout, *said, now, &mut effects),
-            event if rollout.is_finished() => fold::after_the_end(&rollout, &event),
-            event => fold::fold(&mut rollout, event, now, &mut effects),
+        let outcome = if let Event::Successor(said) = event {
+            successor::fold(&mut rollout, *said, now, &mut effects)
+        } else if rollout.is_finished() {
+            fold::after_the_end(&rollout, &event)
+        } else {
+            fold::fold(&mut rollout, event, now, &mut effects)
         };
         outcomes.push(outcome);
     }

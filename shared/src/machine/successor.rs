@@ -13,7 +13,7 @@ pub fn fold(rollout: &mut Rollout, successor: Successor, now: Now, effects: &mut
     match successor {
         Successor::Asked { request, revision } => match why_not(rollout, &request, &revision) {
             Some(refusal) => Outcome::Refused(refusal),
-            None => keep(rollout, request, revision, now, effects),
+            None => keep(rollout, request, &revision, now, effects),
         },
         Successor::Answered { key } => {
             let answered = rollout.wishes.next.as_ref().is_some_and(|next| next.key == key);
@@ -47,13 +47,7 @@ fn why_not(rollout: &Rollout, request: &StartRequest, revision: &str) -> Option<
     None
 }
 
-fn keep(
-    rollout: &mut Rollout,
-    request: StartRequest,
-    revision: String,
-    now: Now,
-    effects: &mut Vec<Effect>,
-) -> Outcome {
+fn keep(rollout: &mut Rollout, request: StartRequest, revision: &str, now: Now, effects: &mut Vec<Effect>) -> Outcome {
     let by = request.by.clone();
     let id = rollout.id.clone();
     let replaced = rollout.wishes.next.replace(request.after(&id));
@@ -63,7 +57,7 @@ fn keep(
         (OnNewRevision::Reject | OnNewRevision::Queue | OnNewRevision::Supersede, _) => false,
     };
     if homeward {
-        let revision = revision.rsplit('/').next().unwrap_or(&revision).to_owned();
+        let revision = revision.rsplit('/').next().unwrap_or(revision).to_owned();
         home::turn(rollout, AbortReason::Superseded { by, revision }, now, effects);
         return Outcome::Applied(format!("goes home, and gives way to the start{replaced}"));
     }
