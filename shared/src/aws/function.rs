@@ -81,7 +81,7 @@ impl Reply {
             Ok(answer) => {
                 let status = match &answer {
                     Answer::Started { .. } | Answer::Done { .. } | Answer::NoOp { .. } => 200,
-                    Answer::Accepted => 202,
+                    Answer::Accepted | Answer::Queued { .. } => 202,
                     Answer::Refused { .. } => 409,
                 };
                 Self::of(status, &answer)

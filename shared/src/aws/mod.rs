@@ -38,6 +38,7 @@ use crate::ports::{
     Announcer, Clock, Commit, CommitRefused, MetricProvider, Queue, RolloutStore, Stored, TrafficRouter, Unfinished,
     WakeUps, Workload,
 };
+use crate::rollout::Promotion;
 
 pub use absent::Absent;
 pub use bus::Bus;
@@ -175,6 +176,14 @@ impl<W: Sync, R: Sync, M: Sync, S: RolloutStore, Q: Sync, A: Sync> RolloutStore 
 
     fn by_alarm(&self, alarm: &AlarmArn) -> impl Future<Output = Result<Vec<RolloutId>, Fault>> + Send {
         self.store.by_alarm(alarm)
+    }
+
+    fn promotions(
+        &self,
+        service: &ServiceArn,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Promotion>, Fault>> + Send {
+        self.store.promotions(service, limit)
     }
 
     fn unfinished(&self) -> impl Future<Output = Result<Vec<Unfinished>, Fault>> + Send {
