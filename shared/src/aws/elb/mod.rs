@@ -220,7 +220,7 @@ impl TrafficRouter for LoadBalancers {
         let Ok(priority) = i32::try_from(at.priority) else {
             return invalid(format!("{} is no priority", at.priority));
         };
-        let shared = beside.as_ref().map(|rule| rule.conditions()).unwrap_or_default();
+        let shared = beside.as_ref().map(aws::Rule::conditions).unwrap_or_default();
         let call = self
             .writes
             .create_rule()

@@ -65,8 +65,12 @@ pub fn site(rule: Option<&Rule>, port: u16, rules: &[Rule]) -> Site {
     let own = rule.and_then(priority);
     let below = own.unwrap_or(LOWEST + 1);
     let above = rules.iter().filter_map(priority).filter(|priority| *priority < below).max().unwrap_or(0);
-    let strings: Vec<String> =
-        rule.map(|rule| rule.conditions()).unwrap_or_default().iter().flat_map(label::strings).collect();
+    let strings: Vec<String> = rule
+        .map(aws_sdk_elasticloadbalancingv2::types::Rule::conditions)
+        .unwrap_or_default()
+        .iter()
+        .flat_map(label::strings)
+        .collect();
     let wildcards = strings.iter().flat_map(|text| text.chars()).filter(|char| matches!(char, '*' | '?')).count();
     Site {
         port,
