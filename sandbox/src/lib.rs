@@ -13,6 +13,7 @@ pub mod platform;
 #[cfg(feature = "http")]
 mod sandbox;
 pub mod script;
+pub mod simulator;
 #[cfg(feature = "http")]
 pub mod wire;
 pub mod world;

@@ -14,6 +14,7 @@ pub mod events;
 pub mod fault;
 pub mod ids;
 pub mod machine;
+pub mod mistake;
 pub mod observation;
 pub mod plan;
 pub mod ports;

@@ -1,6 +1,5 @@
 //! Shared pieces of the tests.
 
-pub mod adversary;
 pub mod corpus;
 pub mod documents;
 pub mod layers;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tidegate::api::{Answer, Listed};
 use tidegate::audit::AuditEntry;
 use tidegate::ids::{AlarmArn, RolloutId, ServiceArn};
+use tidegate::mistake::{Mistake, made};
 use tidegate::ports::{Commit, CommitRefused, Stored, Unfinished};
 use tidegate::rollout::{Promotion, Rollout};
 
@@ -124,7 +125,7 @@ impl Memory {
         let stands = self.rollouts.get(&commit.rollout.id);
         let next =
             stands.is_some_and(|item| item.version + 1 == commit.entry.sequence && item.head == commit.entry.previous);
-        if !next {
+        if !next && !made(Mistake::CommitUnconditional) {
             return Err(CommitRefused::Stale);
         }
         if commit.ends {

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AnalysisRun, CanaryDimensions, Found, Query, Reading, Tally, Verdict};
+use crate::mistake::{Mistake, made};
 use crate::spec::{MetricSpec, NoDataPolicy, RolloutSpec, Threshold};
 
 /// A minute's metrics are asked for when it is this old: a load balancer publishes once a minute, and late.
@@ -14,12 +15,13 @@ const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(20);
 
 /// Begins an analysis whose first windows start with the first whole minute at or after `now`.
 pub fn begin(run: u64, spec: &RolloutSpec, metrics: &[String], now: Timestamp) -> AnalysisRun {
+    let too_early = SignedDuration::from_mins(if made(Mistake::WindowTooEarly) { 5 } else { 0 });
     let tallies = metrics
         .iter()
         .filter_map(|name| spec.metric(name))
         .map(|metric| Tally {
             metric: metric.name.clone(),
-            next_from: whole_minute(now + metric.initial_delay),
+            next_from: whole_minute(now + metric.initial_delay - too_early),
             successful: 0,
             failed: 0,
             inconclusive: 0,
@@ -122,13 +124,15 @@ fn count(tally: &mut Tally, metric: &MetricSpec, reading: Reading, now: Timestam
         }
         Found::Value { .. } | Found::NoData => {
             tally.errors = 0;
-            if !may_still_come {
+            if made(Mistake::NoDataPasses) {
+                tally.successful += 1;
+            } else if !may_still_come {
                 match metric.no_data {
                     NoDataPolicy::Inconclusive => tally.inconclusive += 1,
                     NoDataPolicy::Failed => tally.failed += 1,
                 }
             }
-            !may_still_come
+            !may_still_come || made(Mistake::NoDataPasses)
         }
     };
     if counted {

@@ -11,6 +11,7 @@ use crate::fault::{Fault, Obstacle, Outcome};
 use crate::ids::{RolloutId, TargetGroupArn};
 use crate::machine::effect::{Announcement, Effect, RuleWrite, Weighted, Write};
 use crate::machine::event::Event;
+use crate::mistake::{Mistake, made};
 use crate::observation::{Action, AlarmState, Observation, Read, RuleRef, RuleSeen, ServiceSeen};
 use crate::ports::{Queue, Stored};
 use crate::rollout::Rollout;
@@ -191,6 +192,9 @@ impl<P: World> Driver<'_, P> {
 
     /// The token, not the version: every folded task event moves that.
     async fn still_ours(&self, id: &RolloutId, token: u64) -> Result<(), Outcome> {
+        if made(Mistake::TokenUnchecked) {
+            return Ok(());
+        }
         let not_applied = |fault| Outcome::NotApplied { fault };
         let stored = self.ports.load(id).await.map_err(not_applied)?;
         let now = self.ports.now();
@@ -203,6 +207,9 @@ impl<P: World> Driver<'_, P> {
     }
 
     async fn as_expected(&self, writes: &[RuleWrite]) -> Result<(), Fault> {
+        if made(Mistake::OverwritesBlindly) {
+            return Ok(());
+        }
         let asked: Vec<RuleRef> = writes.iter().map(|write| write.rule.clone()).collect();
         let found = self.ports.rules(&asked).await?;
         for write in writes {

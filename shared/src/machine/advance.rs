@@ -8,6 +8,7 @@ use super::{Now, announce, background, deadline, drift, freeze, home, look, pati
 use crate::analysis::{self, CanaryDimensions, MeasureRequest, Verdict};
 use crate::fault::{Fault, Obstacle};
 use crate::ids::TargetGroupArn;
+use crate::mistake::{Mistake, made};
 use crate::observation::{Action, Read, RuleSeen};
 use crate::plan::Step;
 use crate::rollout::{AbortReason, CanaryAsk, InFlight, PauseReason, Phase, Rollout, StepState, Trouble};
@@ -212,7 +213,7 @@ fn provide(rollout: &mut Rollout, tasks: u32, now: Now, effects: &mut Vec<Effect
         return wait_or_give_up(rollout, "the canary service is not as asked for", now, effects);
     }
     rollout.asked_of_canary = CanaryAsk::Tasks { tasks, seen: true };
-    if settled && running >= tasks && healthy >= tasks {
+    if settled && running >= tasks && (healthy >= tasks || made(Mistake::WeightBeforeHealth)) {
         return Progress::Done;
     }
     note_progress(rollout, running + healthy, now, effects);
@@ -222,7 +223,11 @@ fn provide(rollout: &mut Rollout, tasks: u32, now: Now, effects: &mut Vec<Effect
 /// The canary has its share on every rule, read back and settled.
 fn shift(rollout: &mut Rollout, canary: Weight, needs: u32, now: Now, effects: &mut Vec<Effect>) -> Progress {
     if let StepState::Verified { at } = rollout.step {
-        return if now.at >= at + gate::SETTLE { Progress::Done } else { Progress::Waits };
+        return if now.at >= at + gate::SETTLE || made(Mistake::SettlingSkipped) {
+            Progress::Done
+        } else {
+            Progress::Waits
+        };
     }
     let Some(seen) = look::known(rollout) else { return wait_for_a_look(rollout, now, effects) };
     let rules = match &seen.rules {
@@ -237,7 +242,8 @@ fn shift(rollout: &mut Rollout, canary: Weight, needs: u32, now: Now, effects: &
         Ok(shares) => shares,
         Err(what) => return hold(rollout, PauseReason::Drift { what }, now, effects),
     };
-    if shares.iter().all(|share| *share == canary) {
+    let partial = made(Mistake::PartialWriteTakenAsDone) && shares.contains(&canary);
+    if partial || shares.iter().all(|share| *share == canary) {
         rollout.commanded = canary;
         rollout.verified = canary;
         rollout.verified_at = as_of;
@@ -316,7 +322,7 @@ fn measure(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Progre
 fn bake(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Progress {
     look::ask_if_older(rollout, look::WATCH, now, effects);
     match rollout.step {
-        StepState::Waiting { until: Some(until) } if now.at < until => Progress::Waits,
+        StepState::Waiting { until: Some(until) } if now.at < until && !made(Mistake::BakeSkipped) => Progress::Waits,
         StepState::Waiting { .. } if !background::has_enough(rollout) => Progress::Waits,
         StepState::Waiting { .. }
         | StepState::Working { .. }

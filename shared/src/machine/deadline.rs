@@ -3,6 +3,7 @@
 use super::advance::Progress;
 use super::effect::{Effect, Transition};
 use super::{Now, announce, home, shortage};
+use crate::mistake::{Mistake, made};
 use crate::rollout::{AbortReason, Rollout, StepState, Stuck};
 
 /// Whether a step that waits has missed the deadline, and what became of it: home, or stuck and trying on.
@@ -10,7 +11,7 @@ pub fn missed(rollout: &mut Rollout, waiting_on: &str, now: Now, effects: &mut V
     let StepState::Working { progress_at, .. } = rollout.step else { return None };
     // A freeze stops the clock; after promotion there is no way home.
     let stopped = rollout.waits.frozen.is_some() || rollout.promoted_at.is_some();
-    if stopped || now.at < progress_at + rollout.spec.progress_deadline {
+    if stopped || made(Mistake::DeadlineForgotten) || now.at < progress_at + rollout.spec.progress_deadline {
         return None;
     }
     let step = rollout.current().to_string();

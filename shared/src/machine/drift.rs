@@ -2,6 +2,7 @@
 
 use super::route;
 use crate::ids::TargetGroupArn;
+use crate::mistake::{Mistake, made};
 use crate::observation::{Action, Observation, RuleSeen, ServiceSeen};
 use crate::rollout::{CanaryAsk, Preview, Rollout, Side};
 use crate::weight::Weight;
@@ -44,6 +45,9 @@ pub fn preview_shares(rollout: &Rollout, rules: &[RuleSeen]) -> Result<Vec<Weigh
 
 /// Says what differs from what we wrote or adopted; `None` where nothing does, or where it could not be read.
 pub fn found(rollout: &Rollout, seen: &Observation) -> Option<String> {
+    if made(Mistake::DriftIgnored) {
+        return None;
+    }
     let rules = seen.rules.known().and_then(|rules| of_rules(rollout, rules));
     let stable = || seen.stable.known().and_then(|service| of_stable(rollout, service));
     let canary = || seen.canary.known().and_then(|service| of_canary(rollout, service));
@@ -65,6 +69,18 @@ pub fn is_old_share(rollout: &Rollout) -> bool {
     let old = |all: &[Weight]| all.iter().any(|share| *share != rollout.commanded);
     let ours = |all: &[Weight]| all.iter().all(|share| [rollout.verified, rollout.commanded].contains(share));
     shares.is_some_and(|all| old(&all) && ours(&all))
+}
+
+/// After the promotion somebody gave the old side users again: it drains from the first look without them.
+pub fn note(rollout: &mut Rollout, seen: &Observation) {
+    let has_users = |seen: &Observation| {
+        let rules = seen.rules.known()?;
+        shares(rollout, rules).ok().map(|all| all.iter().any(|share| *share < Weight::FULL))
+    };
+    let had = rollout.seen.as_ref().and_then(has_users) == Some(true);
+    if rollout.promoted_at.is_some() && (had || has_users(seen) == Some(true)) {
+        rollout.verified_at = seen.as_of;
+    }
 }
 
 /// Weights may be as they were last read back, or as they were last asked for; nothing between is ours. Once the

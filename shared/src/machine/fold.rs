@@ -8,6 +8,7 @@ use super::{Now, Outcome, advance, announce, background, crash, drift, gone, har
 use crate::analysis::{self, Measured};
 use crate::fault::{self, Fault, Refusal};
 use crate::ids::ServiceArn;
+use crate::mistake::{Mistake, made};
 use crate::observation::{AlarmState, Observation};
 use crate::plan::Step;
 use crate::rollout::{AbortReason, Homeward, PauseReason, Phase, Rollout, StepState, TaskFact};
@@ -79,7 +80,9 @@ fn task(rollout: &mut Rollout, change: TaskChange, now: Now, effects: &mut Vec<E
     if change.service != rollout.baseline.canary.service {
         return Outcome::NoOp("a task of the stable side".to_owned());
     }
-    if rollout.tasks.get(&change.task).is_some_and(|fact| fact.version >= change.version) {
+    if rollout.tasks.get(&change.task).is_some_and(|fact| fact.version >= change.version)
+        && !made(Mistake::OldTaskEventTaken)
+    {
         return Outcome::NoOp("an older version of the task".to_owned());
     }
     if let Some(outcome) = stopped(rollout, &change, now, effects) {
@@ -137,6 +140,10 @@ fn alarm(rollout: &mut Rollout, change: &AlarmChange, now: Now, effects: &mut Ve
         AlarmState::Alarm if change.at < rollout.started_at => {
             Outcome::NoOp(format!("{name} went to ALARM before this rollout began"))
         }
+        AlarmState::Alarm if made(Mistake::AlarmNotLatched) => {
+            look::ask(rollout, now, effects);
+            Outcome::NoOp(format!("{name} is looked at"))
+        }
         AlarmState::Alarm => go_home(rollout, AbortReason::Alarm { name }, now, effects),
     }
 }
@@ -176,6 +183,7 @@ fn observed(rollout: &mut Rollout, seen: Observation, now: Now, effects: &mut Ve
     let counts = rollout.in_flight.is_none() && seen.generation > rollout.answered && newer;
     let drift = counts.then(|| drift::found(rollout, &seen)).flatten();
     if counts {
+        drift::note(rollout, &seen);
         gone::note(rollout, &seen);
         thin::note(rollout, &seen);
         shortage::look(rollout, &seen);
@@ -405,6 +413,10 @@ fn resume(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcome
 }
 
 fn promote(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    if made(Mistake::PromoteOutranksAbort) && matches!(rollout.phase, Phase::Aborting { .. }) {
+        advance::pass(rollout, now, effects);
+        return Outcome::Applied("passed the way home".to_owned());
+    }
     match &rollout.phase {
         Phase::Paused {
             reason: PauseReason::Step { .. } | PauseReason::Limited { .. } | PauseReason::Inconclusive { .. },

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{Now, drift, gone, look};
+use crate::mistake::{Mistake, made};
 use crate::observation::{Observation, Read};
 use crate::rollout::{Rollout, Side};
 use crate::weight::Weight;
@@ -26,7 +27,7 @@ pub fn raise(rollout: &Rollout, needs: u32, now: Now) -> Result<&Observation, Sh
     let seen = fresh(rollout, now)?;
     match &seen.canary_health {
         Read::Unknown(fault) => Err(Shut::Unknown(format!("the canary's health: {fault}"))),
-        Read::Is(health) if health.healthy < needs => {
+        Read::Is(health) if health.healthy < needs && !made(Mistake::WeightBeforeHealth) => {
             Err(Shut::NotYet(format!("{} of {needs} canary targets are healthy", health.healthy)))
         }
         Read::Is(_) => Ok(seen),
@@ -53,7 +54,7 @@ pub fn shrink<'a>(
         }
     } else {
         let shares = drift::shares(rollout, rules).map_err(Shut::NotYet)?;
-        if let Some(share) = shares.iter().find(|share| **share != carrying) {
+        if let Some(share) = shares.iter().find(|share| **share != carrying && !made(Mistake::ScaleInUnderWeight)) {
             return Err(Shut::NotYet(format!("the canary has {share} % on a rule, not {carrying} %")));
         }
     }
@@ -66,7 +67,7 @@ pub fn shrink<'a>(
         Read::Is(_) => {}
     }
     let drained_at = rollout.verified_at + drain(leaving, delay);
-    if now.at < drained_at {
+    if now.at < drained_at && !made(Mistake::ScaleInBeforeDrain) {
         return Err(Shut::NotYet(format!("{} drains", leaving.service.name())));
     }
     Ok(seen)

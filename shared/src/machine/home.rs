@@ -6,6 +6,7 @@ use super::effect::{Effect, RuleWrite, Transition, Weighted, Write};
 use super::gate::{self, Shut};
 use super::{Now, advance, announce, gone, look, preview, route};
 use crate::fault::{Fault, Obstacle};
+use crate::mistake::{Mistake, made};
 use crate::observation::{Health, Observation, Read, RuleSeen};
 use crate::rollout::{AbortReason, CanaryAsk, Homeward, Phase, Preview, Rollout};
 use crate::weight::Weight;
@@ -33,6 +34,7 @@ pub fn turn(rollout: &mut Rollout, reason: AbortReason, now: Now, effects: &mut 
             effects.push(announce(rollout, Transition::RollbackBlocked, format!("home is held: {why}"), now));
         }
         Homeward::Weights if nothing_to_write => {}
+        Homeward::Weights if made(Mistake::HomeGatedByLook) && look::known(rollout).is_none() => {}
         Homeward::Weights | Homeward::Draining { .. } => {
             write_home(rollout, production, route::way_home(rollout), now, effects);
         }
@@ -141,7 +143,7 @@ struct Arrived {
 fn known(rollout: &Rollout) -> Option<Arrived> {
     let seen = look::known(rollout)?;
     let rules = seen.rules.known()?;
-    let production = gone::home_on_what_is_left(rollout, rules);
+    let production = gone::home_on_what_is_left(rollout, rules) || made(Mistake::HomeBelieved);
     let (preview, astray) = (preview::is_home(rollout, seen)?, route::astray(rollout, seen)?);
     Some(Arrived { seen: seen.clone(), production, preview, astray })
 }

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Now;
 use super::effect::Effect;
+use crate::mistake::{Mistake, made};
 use crate::observation::Observation;
 use crate::rollout::{Look, Phase, Rollout};
 
@@ -22,7 +23,8 @@ pub const WATCH: SignedDuration = SignedDuration::from_secs(30);
 /// Returns the last look, if nothing that was written since makes it worthless.
 pub fn known(rollout: &Rollout) -> Option<&Observation> {
     let seen = rollout.seen.as_ref()?;
-    (rollout.in_flight.is_none() && seen.generation > rollout.answered).then_some(seen)
+    let newer = seen.generation > rollout.answered || made(Mistake::OldLookTrusted);
+    (rollout.in_flight.is_none() && newer).then_some(seen)
 }
 
 /// Asks, unless it was asked a moment ago or a write is in the air (its answer asks).

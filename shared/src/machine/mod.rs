@@ -39,6 +39,7 @@ pub use report::report;
 pub use timer::next_wake_up;
 
 use crate::ids::RolloutId;
+use crate::mistake::{Mistake, made};
 use crate::plan::Plan;
 use crate::rollout::{Baseline, CanaryAsk, Phase, Preview, Rollout, Routes, SCHEMA, StepState, Timer, Waits, Wishes};
 use crate::spec::RolloutSpec;
@@ -93,7 +94,7 @@ pub fn step(mut rollout: Rollout, events: Vec<Event>, now: Now) -> Step {
     for event in events {
         let outcome = if let Event::Successor(said) = event {
             successor::fold(&mut rollout, *said, now, &mut effects)
-        } else if rollout.is_finished() {
+        } else if rollout.is_finished() && !made(Mistake::TerminalNotFinal) {
             fold::after_the_end(&rollout, &event)
         } else {
             fold::fold(&mut rollout, event, now, &mut effects)

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::effect::Effect;
 use super::{Now, background, gate, look};
 use crate::analysis;
+use crate::mistake::{Mistake, made};
 use crate::plan::Step;
 use crate::rollout::{Homeward, InFlight, PauseReason, Phase, Rollout, StepState};
 
@@ -119,10 +120,10 @@ pub fn arm(rollout: &mut Rollout, now: Now, effects: &mut Vec<Effect>) {
     let Some(due) = next_wake_up(rollout) else { return };
     let at = due.clamp(now.at + WORTH_IT, now.at + LONGEST_MESSAGE);
     let live = rollout.timer.armed_until.filter(|armed| *armed > now.at);
-    if live.is_some_and(|armed| armed <= at + WORTH_IT) {
+    if live.is_some_and(|armed| armed <= at + WORTH_IT) && !made(Mistake::TimerChainDoubled) {
         return;
     }
-    rollout.timer.generation += 1;
+    rollout.timer.generation += u64::from(!made(Mistake::TimerChainDoubled));
     rollout.timer.armed_until = Some(at);
     effects.push(Effect::WakeAt { at, generation: rollout.timer.generation });
 }

@@ -51,6 +51,29 @@ pub struct UserErrors {
 }
 
 impl UserErrors {
+    /// Returns what came after an earlier account.
+    #[must_use]
+    pub fn since(&self, earlier: &UserErrors) -> UserErrors {
+        UserErrors {
+            empty_group_503: self.empty_group_503 - earlier.empty_group_503,
+            no_weight_503: self.no_weight_503 - earlier.no_weight_503,
+            target_gone_502: self.target_gone_502 - earlier.target_gone_502,
+            cut_by_stop: self.cut_by_stop - earlier.cut_by_stop,
+            canary_after_abort: self.canary_after_abort - earlier.canary_after_abort,
+            revision_crashed: self.revision_crashed - earlier.revision_crashed,
+        }
+    }
+
+    /// Adds another account to this one.
+    pub fn add(&mut self, other: &UserErrors) {
+        self.empty_group_503 += other.empty_group_503;
+        self.no_weight_503 += other.no_weight_503;
+        self.target_gone_502 += other.target_gone_502;
+        self.cut_by_stop += other.cut_by_stop;
+        self.canary_after_abort += other.canary_after_abort;
+        self.revision_crashed += other.revision_crashed;
+    }
+
     /// Returns *user errors caused by the controller*.
     pub fn total(&self) -> u64 {
         self.empty_group_503 + self.no_weight_503 + self.target_gone_502 + self.cut_by_stop + self.canary_after_abort

@@ -10,7 +10,10 @@ use tidegate::events::Home;
 use tidegate::events::sqs::Record;
 use tidegate::fault::Fault;
 
+use super::checks::Check;
+use super::faults::Fault as Trouble;
 use super::mail::{Class, Destination};
+use super::people;
 use super::stage::Stage;
 
 /// How long an invocation may take; then the platform ends it.
@@ -25,6 +28,13 @@ const ASYNCHRONOUS_RETRY: SignedDuration = SignedDuration::from_secs(60);
 const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 /// At most so many at the same time.
 const CROWD: usize = 3;
+/// A clock is wrong by this at most.
+const SKEW_MILLIS: u64 = 5_000;
+/// An invocation freezes for this at most: with more its own time-out ends it.
+const FROZEN_MILLIS: u64 = 25_000;
+
+/// What begins so is no event at all.
+pub const POISON: &str = "{\"poison\":";
 
 /// What an invocation was given.
 #[derive(Debug, Clone)]
@@ -48,6 +58,9 @@ struct Invocation<'a> {
     future: Pin<Box<dyn Future<Output = Ended> + 'a>>,
     until: Timestamp,
     frozen_until: Option<Timestamp>,
+    number: u64,
+    /// What its clock is wrong by.
+    wrong: SignedDuration,
 }
 
 /// The invocations under way.
@@ -55,6 +68,7 @@ pub struct Crew<'a> {
     stage: &'a Stage,
     home: &'a Home,
     running: Vec<Invocation<'a>>,
+    begun: u64,
     /// Commands to be said, and when.
     said: Vec<(Timestamp, CommandRequest)>,
     /// The answers to commands by key.
@@ -64,7 +78,7 @@ pub struct Crew<'a> {
 impl<'a> Crew<'a> {
     /// Nobody is at work.
     pub fn new(stage: &'a Stage, home: &'a Home) -> Self {
-        Self { stage, home, running: Vec::new(), said: Vec::new(), answers: Vec::new() }
+        Self { stage, home, running: Vec::new(), begun: 0, said: Vec::new(), answers: Vec::new() }
     }
 
     /// Whether nobody is at work.
@@ -105,9 +119,12 @@ impl<'a> Crew<'a> {
                 Destination::Alarm => self.begin(Task::Alarm(body)),
             }
         }
-        if controller.len() > 1 && self.stage.happens(true, 0.3) {
+        if controller.len() > 1 && self.stage.strikes(Trouble::TwoAtOnce).is_some() {
             let half = controller.split_off(controller.len() / 2);
             self.begin(Task::Batch(half));
+        }
+        if !controller.is_empty() && self.stage.strikes(Trouble::Redelivery).is_some() {
+            self.begin(Task::Batch(controller.clone()));
         }
         if !controller.is_empty() {
             self.begin(Task::Batch(controller));
@@ -124,7 +141,14 @@ impl<'a> Crew<'a> {
 
     fn begin(&mut self, task: Task) {
         let (stage, home) = (self.stage, self.home);
-        let until = stage.time() + if stage.mask().hurries { HURRIED } else { INVOCATION };
+        let hurried = stage.strikes(Trouble::Hurry).is_some();
+        let until = stage.time() + if hurried { HURRIED } else { INVOCATION };
+        let skewed = stage.strikes(Trouble::Skew).map_or(0, |mut chance| chance.below(2 * SKEW_MILLIS));
+        let wrong = i64::try_from(skewed).unwrap_or(0) - if skewed > 0 { SKEW_MILLIS.cast_signed() } else { 0 };
+        let wrong = SignedDuration::from_millis(wrong);
+        let stage_now = stage.time();
+        self.begun += 1;
+        let number = self.begun;
         let driver = move |by, reach| Driver { ports: stage, by, reach, until };
         let given = task.clone();
         let future: Pin<Box<dyn Future<Output = Ended> + 'a>> = match given {
@@ -149,7 +173,8 @@ impl<'a> Crew<'a> {
                 Ended::Command(driver::command(&driver, &request, "arn:aws:iam::123456789012:user/dev").await)
             }),
         };
-        self.running.push(Invocation { task, future, until, frozen_until: None });
+        stage.watch().tell(stage_now, || format!("    #{number} {task:.120?}"));
+        self.running.push(Invocation { task, future, until, frozen_until: None, number, wrong });
     }
 
     /// Lets one of them go on by one call. False if none can.
@@ -163,19 +188,26 @@ impl<'a> Crew<'a> {
         if awake.is_empty() {
             return false;
         }
-        let index = awake[usize::try_from(stage.chance().below(awake.len() as u64)).unwrap_or(0)];
-        if now >= self.running[index].until || stage.happens(stage.mask().kills, 0.01) {
+        let index = if awake.len() == 1 {
+            awake[0]
+        } else {
+            awake[usize::try_from(stage.dice().order.below(awake.len() as u64)).unwrap_or(0)]
+        };
+        if now >= self.running[index].until || stage.strikes(Trouble::Kill).is_some() {
             let dead = self.running.remove(index);
             self.again(dead.task);
             return true;
         }
-        if stage.happens(stage.mask().freezes, 0.02) {
-            let millis = i64::try_from(stage.chance().below(25_000)).unwrap_or(0);
+        if let Some(mut chance) = stage.strikes(Trouble::Freeze) {
+            let millis = i64::try_from(chance.below(FROZEN_MILLIS)).unwrap_or(0);
             self.running[index].frozen_until = Some(now + SignedDuration::from_millis(millis));
             return true;
         }
         let mut context = Context::from_waker(Waker::noop());
-        if let Poll::Ready(ended) = self.running[index].future.as_mut().poll(&mut context) {
+        stage.goes_on(Some((self.running[index].number, self.running[index].wrong)));
+        let polled = self.running[index].future.as_mut().poll(&mut context);
+        stage.goes_on(None);
+        if let Poll::Ready(ended) = polled {
             let done = self.running.remove(index);
             self.ended(done.task, ended);
         }
@@ -193,8 +225,23 @@ impl<'a> Crew<'a> {
     }
 
     fn failed(&self, batch: &Batch, bodies: &[String], destination: Destination) {
+        let now = self.stage.time();
+        for (index, body) in bodies.iter().enumerate().filter(|(_, body)| body.starts_with(POISON)) {
+            let alone = batch.failed.iter().any(|failed| failed.id == index.to_string());
+            self.stage.watch().ledger.check(Check::E1, now, alone, || format!("{body} was taken"));
+        }
+        for (index, _) in bodies.iter().enumerate().filter(|(_, body)| body.contains(people::SOMETHING_NEW)) {
+            let failed = batch.failed.iter().find(|failed| failed.id == index.to_string());
+            let for_itself = failed.is_some_and(|failed| !failed.why.contains("does not answer"));
+            let why = || format!("{:?}", failed.map(|failed| &failed.why));
+            self.stage.watch().ledger.check(Check::E3, now, !for_itself || self.stage.is_stormy(), why);
+        }
         for failed in &batch.failed {
             let index: usize = failed.id.parse().expect("ids are indices");
+            // After a few times it is a dead letter.
+            if bodies[index].starts_with(POISON) {
+                continue;
+            }
             self.stage.post(Class::Again, destination, &bodies[index], VISIBILITY);
         }
     }
